@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The C side of p2pdma: everything that needs liburing, a signal handler or a
+ * tight loop. Called through FFI, so structures are flat and fixed-width,
+ * addresses travel as uint64_t, and results are 0 or a negative errno.
+ */
+#ifndef P2PDMA_H
+#define P2PDMA_H
+
+#include <stdint.h>
+
+#define P2P_ABI_VERSION 1
+#define P2P_EXPORT __attribute__((visibility("default")))
+
+/** Version of this interface; the caller compares it with P2P_ABI_VERSION. */
+P2P_EXPORT uint32_t p2p_abi_version(void);
+
+/** One piece of the copy. All three are in bytes and multiples of both block sizes. */
+struct p2p_extent {
+	uint64_t src_offset;
+	uint64_t dst_offset;
+	uint64_t length;
+};
+
+enum p2p_direction {
+	P2P_READ = 0,	/* source into staging slot */
+	P2P_WRITE = 1,	/* staging slot to destination */
+};
+
+/** A chunk that failed for good, after all its retries. */
+struct p2p_pump_error {
+	uint64_t chunk;		/* index in the bitmap */
+	uint64_t src_offset;	/* start of the chunk, bytes */
+	uint64_t dst_offset;
+	uint64_t length;	/* of the chunk, bytes */
+	int32_t error;		/* positive errno */
+	uint32_t direction;	/* enum p2p_direction */
+	uint32_t attempts;	/* tries made in that direction */
+	uint32_t reserved;
+};
+
+#define P2P_PUMP_FIXED_BUFFERS	(1u << 0)	/* register the slots; falls back when the kernel refuses */
+#define P2P_PUMP_STOP_ON_ERROR	(1u << 1)	/* start nothing new after the first failed chunk */
+
+#define P2P_CANCEL_DRAIN	1	/* read nothing new, write what was read */
+#define P2P_CANCEL_ABORT	2	/* start nothing new at all, wait for what is in flight */
+
+/**
+ * Progress and control, in memory shared with the caller while the pump runs.
+ * The pump writes every field but @cancel with relaxed atomics.
+ */
+struct p2p_pump_status {
+	uint64_t bytes_read;
+	uint64_t bytes_written;
+	uint64_t chunks_done;		/* set in the bitmap by this run */
+	uint64_t chunks_failed;
+	uint64_t retries;
+	uint64_t short_transfers;	/* continued, not lost */
+	uint64_t in_flight;		/* requests with the kernel now */
+	uint64_t max_in_flight;
+	uint64_t enters;		/* io_uring_enter calls made */
+	uint64_t errors_logged;		/* records valid in the error log */
+	uint64_t fixed_buffers;		/* 1 when registered buffers are in use */
+	uint64_t fixed_files;		/* 1 when registered files are in use */
+	uint64_t cancel;		/* written by the caller: 0, P2P_CANCEL_* */
+};
+
+/** A copy job. Everything pointed to stays the caller's and must outlive the call. */
+struct p2p_pump_job {
+	uint32_t abi;			/* P2P_ABI_VERSION */
+	uint32_t flags;			/* P2P_PUMP_* */
+	int32_t src_fd;
+	int32_t dst_fd;
+	uint32_t slot_count;		/* chunks in flight, 1 to 4096 */
+	uint32_t chunk_bytes;		/* size of a slot, multiple of block_bytes */
+	uint32_t block_bytes;		/* larger of the two block sizes, power of two */
+	uint32_t retries;		/* extra tries per chunk and direction */
+	uint64_t slots;			/* const uint64_t[slot_count]: slot addresses */
+	uint64_t extents;		/* const struct p2p_extent[extent_count] */
+	uint64_t extent_count;
+	uint64_t bitmap;		/* uint8_t[bitmap_bytes], bit n of byte n/8: chunk n is on the destination */
+	uint64_t bitmap_bytes;
+	uint64_t errors;		/* struct p2p_pump_error[error_capacity] */
+	uint64_t error_capacity;
+	uint64_t status;		/* struct p2p_pump_status */
+};
+
+/**
+ * Copies every chunk whose bit is clear on entry, and sets its bit once the
+ * write has completed (not yet flushed). Chunks are numbered through all
+ * extents in order; the last chunk of an extent may be short.
+ *
+ * Return: 0 when every chunk is done; -EIO when chunks failed (see the error
+ * log); -ECANCELED when cancelled; -EINVAL for a job that makes no sense;
+ * another negative errno when the ring could not be set up or broke down.
+ */
+P2P_EXPORT int p2p_pump_run(const struct p2p_pump_job *job);
+
+/**
+ * Number of chunks a job has, for sizing the bitmap.
+ * Return: the count, or UINT64_MAX when the sum does not fit.
+ */
+P2P_EXPORT uint64_t p2p_chunk_count(const struct p2p_extent *extents, uint64_t extent_count,
+				    uint32_t chunk_bytes);
+
+/**
+ * Copies the last @length bytes of a range that ends inside a block: the
+ * source block is read into @src_slot, the destination block into @dst_slot,
+ * @length bytes are merged by CPU inside the slots, and the destination block
+ * is written. Where the destination file ends earlier, the rest is zeros.
+ * Both slots hold at least one block of either side.
+ *
+ * Return: 0 or a negative errno; -ENODATA when the source ends early.
+ */
+P2P_EXPORT int p2p_copy_tail(int src_fd, int dst_fd, uint64_t src_offset, uint64_t dst_offset,
+			     uint32_t length, uint32_t src_block, uint32_t dst_block,
+			     uint64_t src_slot, uint64_t dst_slot);
+
+/**
+ * Touches one byte in every page of a mapping, from this thread, with SIGBUS
+ * caught: p2pmem of kernels that allocate on first touch runs out that way.
+ *
+ * Return: 0; -ENOMEM when a touch raised SIGBUS; -EINVAL for a bad range.
+ */
+P2P_EXPORT int p2p_prefault(uint64_t address, uint64_t length, uint32_t page_bytes);
+
+#endif
