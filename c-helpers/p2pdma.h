@@ -7,6 +7,7 @@
 #ifndef P2PDMA_H
 #define P2PDMA_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define P2P_ABI_VERSION 1
@@ -36,8 +37,15 @@ struct p2p_pump_error {
 	int32_t error;		/* positive errno */
 	uint32_t direction;	/* enum p2p_direction */
 	uint32_t attempts;	/* tries made in that direction */
-	uint32_t reserved;
+	uint32_t flags;		/* P2P_ERROR_* */
 };
+
+/*
+ * The file or device moved no further twice in a row without naming an error:
+ * ENODATA on a source that ends early, EIO on a destination. Without this flag
+ * ENODATA is the block layer's word for a medium error.
+ */
+#define P2P_ERROR_NO_PROGRESS	(1u << 0)
 
 #define P2P_PUMP_FIXED_BUFFERS	(1u << 0)	/* register the slots; falls back when the kernel refuses */
 #define P2P_PUMP_STOP_ON_ERROR	(1u << 1)	/* start nothing new after the first failed chunk */
@@ -47,7 +55,8 @@ struct p2p_pump_error {
 
 /**
  * Progress and control, in memory shared with the caller while the pump runs.
- * The pump writes every field but @cancel with relaxed atomics.
+ * The pump zeroes every field but @cancel on entry and writes them with
+ * relaxed atomics; an error record is complete before @errors_logged counts it.
  */
 struct p2p_pump_status {
 	uint64_t bytes_read;
@@ -65,7 +74,11 @@ struct p2p_pump_status {
 	uint64_t cancel;		/* written by the caller: 0, P2P_CANCEL_* */
 };
 
-/** A copy job. Everything pointed to stays the caller's and must outlive the call. */
+/**
+ * A copy job. Everything pointed to stays the caller's and must outlive the
+ * call. Addresses of arrays and structures are multiples of 8 (the bitmap's may
+ * be odd); an address may be 0 where its count is 0.
+ */
 struct p2p_pump_job {
 	uint32_t abi;			/* P2P_ABI_VERSION */
 	uint32_t flags;			/* P2P_PUMP_* */
@@ -88,17 +101,27 @@ struct p2p_pump_job {
 /**
  * Copies every chunk whose bit is clear on entry, and sets its bit once the
  * write has completed (not yet flushed). Chunks are numbered through all
- * extents in order; the last chunk of an extent may be short.
+ * extents in order; the last chunk of an extent may be short. Slots hold at
+ * most 1 GiB each, and no extent ends above 2^63 bytes.
+ *
+ * A try that fails is repeated @retries times in its own direction from where
+ * the transfer stood, unless the error cannot change by itself (EREMOTEIO,
+ * EINVAL, EBADF, ENOSPC and their like). EINTR and EAGAIN are no failed tries,
+ * up to a thousand in a row.
  *
  * Return: 0 when every chunk is done; -EIO when chunks failed (see the error
- * log); -ECANCELED when cancelled; -EINVAL for a job that makes no sense;
- * another negative errno when the ring could not be set up or broke down.
+ * log); -ECANCELED when cancelled with chunks left to do; -EINVAL for a job
+ * that makes no sense; another negative errno when the ring could not be set
+ * up or broke down. No request is in flight after the return, except when a
+ * broken ring (never -EIO, -ECANCELED or -EINVAL) refused for a second to give
+ * them back: @in_flight then stays above 0 and the slots must stay mapped.
  */
 P2P_EXPORT int p2p_pump_run(const struct p2p_pump_job *job);
 
 /**
  * Number of chunks a job has, for sizing the bitmap.
- * Return: the count, or UINT64_MAX when the sum does not fit.
+ * Return: the count, or UINT64_MAX when the sum does not fit or an argument is
+ * unusable.
  */
 P2P_EXPORT uint64_t p2p_chunk_count(const struct p2p_extent *extents, uint64_t extent_count,
 				    uint32_t chunk_bytes);
@@ -108,9 +131,12 @@ P2P_EXPORT uint64_t p2p_chunk_count(const struct p2p_extent *extents, uint64_t e
  * source block is read into @src_slot, the destination block into @dst_slot,
  * @length bytes are merged by CPU inside the slots, and the destination block
  * is written. Where the destination file ends earlier, the rest is zeros.
- * Both slots hold at least one block of either side.
+ * Both slots hold at least one block of either side and do not overlap;
+ * @length is 1 to the larger block, and the offsets are multiples of the block
+ * of their side. Only the destination's last, partly replaced block is read.
  *
- * Return: 0 or a negative errno; -ENODATA when the source ends early.
+ * Return: 0 or a negative errno; -ENODATA when the source ends early; -EINVAL
+ * for arguments that make no sense.
  */
 P2P_EXPORT int p2p_copy_tail(int src_fd, int dst_fd, uint64_t src_offset, uint64_t dst_offset,
 			     uint32_t length, uint32_t src_block, uint32_t dst_block,
@@ -119,9 +145,26 @@ P2P_EXPORT int p2p_copy_tail(int src_fd, int dst_fd, uint64_t src_offset, uint64
 /**
  * Touches one byte in every page of a mapping, from this thread, with SIGBUS
  * caught: p2pmem of kernels that allocate on first touch runs out that way.
+ * The handler is the process's while the call runs: other faults are passed on
+ * to the one before it, calls from several threads take turns, and nobody else
+ * may change the SIGBUS handler meanwhile.
  *
- * Return: 0; -ENOMEM when a touch raised SIGBUS; -EINVAL for a bad range.
+ * Return: 0; -ENOMEM when a touch raised SIGBUS; -EINVAL for a range that
+ * wraps, or an address or page size that is not aligned.
  */
 P2P_EXPORT int p2p_prefault(uint64_t address, uint64_t length, uint32_t page_bytes);
+
+/* The caller builds these by offset, in another language. */
+_Static_assert(sizeof(struct p2p_extent) == 24, "p2p_extent");
+_Static_assert(sizeof(struct p2p_pump_error) == 48, "p2p_pump_error");
+_Static_assert(offsetof(struct p2p_pump_error, error) == 32, "p2p_pump_error.error");
+_Static_assert(offsetof(struct p2p_pump_error, flags) == 44, "p2p_pump_error.flags");
+_Static_assert(sizeof(struct p2p_pump_status) == 104, "p2p_pump_status");
+_Static_assert(offsetof(struct p2p_pump_status, errors_logged) == 72, "p2p_pump_status.errors_logged");
+_Static_assert(offsetof(struct p2p_pump_status, cancel) == 96, "p2p_pump_status.cancel");
+_Static_assert(sizeof(struct p2p_pump_job) == 96, "p2p_pump_job");
+_Static_assert(offsetof(struct p2p_pump_job, slot_count) == 16, "p2p_pump_job.slot_count");
+_Static_assert(offsetof(struct p2p_pump_job, slots) == 32, "p2p_pump_job.slots");
+_Static_assert(offsetof(struct p2p_pump_job, status) == 88, "p2p_pump_job.status");
 
 #endif
