@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+import { Command } from "commander";
+import { processContext } from "./context.ts";
+
+const EXAMPLES = `
+Examples:
+  p2pdma list
+  p2pdma list --json | jq '.providers[] | {bdf, availableBytes}'`;
+
+export function listCommand(): Command {
+  return new Command("list")
+    .description("show NVMe controllers, their namespaces, and who offers p2pmem")
+    .option("--json", "print one JSON object")
+    .addHelpText("after", EXAMPLES)
+    .action(async (options: { json?: boolean }) => {
+      const { inventory, renderInventory } = await import("./list-run.ts");
+      const found = inventory();
+      processContext.out(options.json ? `${JSON.stringify(found, null, 2)}\n` : renderInventory(found));
+    });
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: MIT
+import { Command, CommanderError } from "commander";
+import { ExitCode as Exit, exitCodeMeaning } from "../core/exit-codes.ts";
+import { addCommands } from "./commands.ts";
+import { processContext } from "./context.ts";
+import { reportError } from "./report-error.ts";
+
+const program = new Command("p2pdma")
+  .description(
+    "Peer-to-peer DMA from userspace: move data between NVMe drives without a copy through system RAM",
+  )
+  .version("0.1.0")
+  .showHelpAfterError("(add --help for usage and examples)")
+  .configureHelp({ sortSubcommands: false })
+  .exitOverride()
+  .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`);
+
+addCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode =
+    error instanceof CommanderError
+      ? error.exitCode === 0
+        ? 0
+        : Exit.usage
+      : reportError(processContext, error);
+}
+
+function exitCodeTable(): string {
+  return Object.entries(exitCodeMeaning)
+    .map(([code, meaning]) => `  ${code.padStart(3)}  ${meaning}`)
+    .join("\n");
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+import type { Receipt, ReceiptEnd } from "../core/copy/receipt.ts";
+import { formatBytes } from "../core/units.ts";
+
+/** The receipt for people. */
+export function renderReceipt(receipt: Receipt): string {
+  const { bytes, staging, route } = receipt;
+  const lines: [string, string][] = [
+    ["source", describeEnd(receipt.source)],
+    ["destination", describeEnd(receipt.destination)],
+    ["route", route.via === "p2p" ? `peer-to-peer, through ${route.reason}` : `system RAM (${route.reason})`],
+    ...stagingLines(staging),
+    ["moved", `${bytes.peerToPeer} bytes peer-to-peer, ${bytes.throughRam} bytes through RAM`],
+    ["speed", speed(receipt)],
+    [
+      "engine",
+      `${receipt.engine}, ${receipt.queueDepth} chunks of ${formatBytes(receipt.chunkBytes)} in flight`,
+    ],
+    ["durable", "yes, flushed"],
+    ...verificationLines(receipt),
+  ];
+  return `${lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join("\n")}\n`;
+}
+
+function describeEnd(end: ReceiptEnd): string {
+  const { model, serial, wwid } = end.identity ?? {};
+  const identity = [model, serial && `serial ${serial}`, wwid].filter((part) => part).join(", ");
+  const place = [end.pciAddress, identity].filter((part) => part).join(", ");
+  const start = end.startBytes === "0" ? "" : ` from byte ${end.startBytes}`;
+  return `${end.path}${start}${place ? ` (${place})` : ""}`;
+}
+
+function stagingLines(staging: Receipt["staging"]): [string, string][] {
+  if (!staging.provider) return [["staging", `${formatBytes(staging.sizeBytes)} of system RAM`]];
+  const bar = staging.bar && ` (${staging.bar.start}-${staging.bar.end})`;
+  return [
+    ["provider", `${staging.provider} (${staging.providerName}), ${staging.allocator}`],
+    ["staging", `${formatBytes(staging.sizeBytes)} of p2pmem: ${staging.residency}${bar ?? ""}`],
+    ...staging.ranges.map(({ start, end }): [string, string] => ["", `${start}-${lastByte(end)}`]),
+  ];
+}
+
+function lastByte(end: string): string {
+  return `0x${(BigInt(end) - 1n).toString(16)}`;
+}
+
+function speed(receipt: Receipt): string {
+  const total = BigInt(receipt.lengthBytes);
+  const rate = formatBytes(Math.round((Number(total) / Math.max(1, receipt.elapsedMs)) * 1000));
+  return `${formatBytes(total)} in ${(receipt.elapsedMs / 1000).toFixed(2)} s, ${rate}/s`;
+}
+
+function verificationLines({ verification }: Receipt): [string, string][] {
+  if (!verification) return [["verified", "no (add --verify)"]];
+  if (!verification.equal) {
+    const { sourceDigest, destinationDigest } = verification;
+    return [["verified", `DIFFERENT: source ${sourceDigest}, destination ${destinationDigest}`]];
+  }
+  return [["verified", `equal, ${verification.method}: ${verification.sourceDigest}`]];
+}

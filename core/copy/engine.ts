@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import type { CancelMode, ChunkError, Extent, MemoryRange, Native, OpenFile } from "../../ffi/index.ts";
+import { runSync } from "./engine-sync.ts";
+import { runUring } from "./engine-uring.ts";
+
+export type EngineName = "uring" | "sync";
+
+export interface EngineJob {
+  readonly src: OpenFile;
+  readonly dst: OpenFile;
+  readonly slots: readonly MemoryRange[];
+  readonly extents: readonly Extent[];
+  readonly chunkBytes: number;
+  readonly blockBytes: number;
+  readonly retries: number;
+  /** RAM may be registered with the kernel, p2pmem may not. */
+  readonly fixedBuffers: boolean;
+}
+
+export interface EngineProgress {
+  readonly bytesRead: bigint;
+  readonly bytesWritten: bigint;
+  readonly retries: bigint;
+  readonly shortTransfers: bigint;
+  /** io_uring_enter calls; 0 for the sync engine. */
+  readonly enters: bigint;
+}
+
+/** How it ended. All I/O is over by then. */
+export interface EngineResult {
+  readonly outcome: "done" | "failed" | "cancelled";
+  readonly errors: readonly ChunkError[];
+  readonly failedChunks: bigint;
+}
+
+export interface EngineRun {
+  readonly done: Promise<EngineResult>;
+  progress(): EngineProgress;
+  cancel(mode: CancelMode): void;
+}
+
+/** Starts moving the extents; stops at the first chunk that fails for good. */
+export function startEngine(native: Native, name: EngineName, job: EngineJob): EngineRun {
+  return name === "uring" ? runUring(native, job) : runSync(native, job);
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+import { constants, unlinkSync } from "node:fs";
+import { type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
+import { noPeerToPeer, refused } from "../errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { CopyRange } from "./range.ts";
+
+/** Both ends of a copy, open. */
+export interface Files {
+  readonly src: OpenFile;
+  readonly dst: OpenFile;
+}
+
+const NEW_FILE_MODE = 0o666;
+
+/**
+ * Opens the source, then the destination for writing, and takes the space a
+ * file will need. Nothing is written yet, and a file made here is removed
+ * again when that fails.
+ * @param isPeerToPeer then both must really do direct I/O: a buffered transfer into p2pmem is a CPU copy.
+ */
+export function openBoth(
+  native: Native,
+  src: Endpoint,
+  dst: Endpoint,
+  isPeerToPeer: boolean,
+  range: CopyRange,
+): Files {
+  const source = openDirect(native, src, constants.O_RDONLY, isPeerToPeer);
+  try {
+    const destination = openDirect(native, dst, destinationFlags(dst), isPeerToPeer);
+    try {
+      if (dst.kind === "file") reserve(native, destination, range);
+      return { src: source, dst: destination };
+    } catch (error) {
+      native.close(destination);
+      if (!dst.exists) unlinkSync(dst.path);
+      throw error;
+    }
+  } catch (error) {
+    native.close(source);
+    throw error;
+  }
+}
+
+export function closeBoth(native: Native, files: Files): void {
+  native.close(files.src);
+  native.close(files.dst);
+}
+
+/**
+ * Cuts a file to its size and waits until the data would survive a power cut.
+ * @param inPlace the copy went into an existing file, so what lies behind it stays.
+ */
+export async function settle(
+  native: Native,
+  file: OpenFile,
+  dst: Endpoint,
+  range: CopyRange,
+  inPlace: boolean,
+): Promise<void> {
+  if (dst.kind === "file") {
+    const end = range.dstOffset + range.lengthBytes;
+    native.ftruncate(file, inPlace && dst.sizeBytes > end ? dst.sizeBytes : end);
+  }
+  await native.flush(file);
+}
+
+/** O_RDWR: the last block and the verification are read back. O_EXCL claims a device, and makes a file only once. */
+function destinationFlags(dst: Endpoint): number {
+  if (dst.kind === "block") return constants.O_RDWR | constants.O_EXCL;
+  return constants.O_RDWR | (dst.exists ? 0 : constants.O_CREAT | constants.O_EXCL);
+}
+
+function openDirect(native: Native, endpoint: Endpoint, flags: number, isPeerToPeer: boolean): OpenFile {
+  try {
+    const file = native.open(endpoint.path, flags | constants.O_DIRECT, NEW_FILE_MODE);
+    if (isPeerToPeer && endpoint.kind === "file" && native.directAlignment(file) === 0) {
+      native.close(file);
+      throw noPeerToPeer(
+        "NOT_COPYABLE",
+        `Cannot copy peer-to-peer with "${endpoint.path}": it refuses direct I/O`,
+      );
+    }
+    return file;
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    if (error.code === "EINVAL" && !isPeerToPeer) return native.open(endpoint.path, flags, NEW_FILE_MODE);
+    throw error.code === "EBUSY" ? claimed(endpoint, error) : error;
+  }
+}
+
+function claimed(endpoint: Endpoint, cause: SyscallError): Error {
+  return refused("IN_USE", `Cannot overwrite "${endpoint.path}": something else has it open exclusively`, {
+    cause,
+  });
+}
+
+/** Takes the space beforehand, so that a full file system shows before the first byte. */
+function reserve(native: Native, file: OpenFile, range: CopyRange): void {
+  if (range.lengthBytes === 0n) return;
+  try {
+    native.fallocate(file, range.dstOffset, range.lengthBytes);
+  } catch (error) {
+    if (!(error instanceof SyscallError) || error.code !== "EOPNOTSUPP") throw error;
+  }
+}

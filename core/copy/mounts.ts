@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+import type { SystemFiles } from "../sysfs.ts";
+
+export interface Mount {
+  /** `259:1` */
+  readonly deviceNumber: string;
+  readonly mountPoint: string;
+  readonly fileSystem: string;
+  readonly isReadOnly: boolean;
+}
+
+/** The mounts this process sees, from /proc/self/mountinfo. */
+export function listMounts(sys: SystemFiles): Mount[] {
+  const lines = sys.text("/proc/self/mountinfo")?.split("\n") ?? [];
+  return lines.flatMap((line) => {
+    const fields = line.split(" ");
+    const separator = fields.indexOf("-");
+    const [deviceNumber, mountPoint, options, fileSystem] = [
+      fields[2],
+      fields[4],
+      fields[5],
+      fields[separator + 1],
+    ];
+    if (separator < 6 || !deviceNumber || !mountPoint || !options || !fileSystem) return [];
+    const isReadOnly = options.split(",").includes("ro");
+    return [{ deviceNumber, mountPoint: unescapeOctal(mountPoint), fileSystem, isReadOnly }];
+  });
+}
+
+/** Type of the file system that a device number belongs to. */
+export function fileSystemOf(sys: SystemFiles, deviceNumber: string): string | undefined {
+  return listMounts(sys).find((mount) => mount.deviceNumber === deviceNumber)?.fileSystem;
+}
+
+/** Block devices in use as swap, as paths. */
+export function listSwaps(sys: SystemFiles): string[] {
+  const lines = sys.text("/proc/swaps")?.split("\n").slice(1) ?? [];
+  return lines.map((line) => unescapeOctal(line.split(/\s+/)[0] ?? "")).filter((path) => path);
+}
+
+function unescapeOctal(text: string): string {
+  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+import { constants } from "node:fs";
+import { type MemoryRange, type Native, SyscallError } from "../../ffi/index.ts";
+import type { Provider } from "../p2pmem/providers.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** Errnos that mean "no DMA between these two": EREMOTEIO up to Linux 6.16, EINVAL from 6.17. */
+const REFUSALS = ["EREMOTEIO", "EINVAL"];
+
+/**
+ * Asks the kernel for its verdict on a pair with one small O_DIRECT read from
+ * the endpoint's drive into the provider's memory. Reading is enough on the
+ * destination too: the verdict holds for both directions, and nothing is written.
+ *
+ * @returns undefined when it works, else the reason in words.
+ */
+export function probePeer(
+  native: Native,
+  endpoint: Endpoint,
+  provider: Provider,
+  slot: MemoryRange,
+): string | undefined {
+  const path = endpoint.kind === "block" ? endpoint.path : `/dev/${endpoint.device?.name}`;
+  const lengthBytes = endpoint.device?.logicalBlockBytes ?? endpoint.blockBytes;
+  try {
+    const file = native.open(path, constants.O_RDONLY | constants.O_DIRECT);
+    try {
+      native.readFully(file, { ...slot, lengthBytes }, 0n);
+      return undefined;
+    } finally {
+      native.close(file);
+    }
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    return explain(error, endpoint, provider);
+  }
+}
+
+function explain(error: SyscallError, endpoint: Endpoint, provider: Provider): string {
+  const client = endpoint.device?.client ?? endpoint.path;
+  if (error.syscall === "pread" && REFUSALS.includes(error.code)) {
+    return `the kernel refuses DMA between ${client} (${endpoint.device?.name}) and p2pmem of ${provider.bdf} (${provider.name}): ${error.code}`;
+  }
+  if (error.syscall === "pread" && error.code === "EIO") {
+    return `${client} (${endpoint.device?.name}) failed a read into p2pmem of ${provider.bdf}: its CMB may not take data, or the medium is bad`;
+  }
+  return `${error.syscall} of ${error.target}: ${error.code}`;
+}

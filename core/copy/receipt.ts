@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+import { PAGE_BYTES } from "../../ffi/index.ts";
+import type { Residency } from "../p2pmem/residency.ts";
+import type { Identity } from "./disk.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { EngineName, EngineProgress } from "./engine.ts";
+import type { CopyRange } from "./range.ts";
+import type { Route } from "./route.ts";
+import type { Verification } from "./verify.ts";
+
+/** One end of the copy as the receipt names it. Byte counts that can pass 2^53 are strings. */
+export interface ReceiptEnd {
+  readonly path: string;
+  readonly kind: Endpoint["kind"];
+  readonly device: string | null;
+  readonly pciAddress: string | null;
+  readonly identity: Identity | null;
+  readonly startBytes: string;
+}
+
+/** The record of a finished copy: `p2pdma copy --json` prints it. */
+export interface Receipt {
+  readonly schema: "p2pdma.copy/1";
+  readonly source: ReceiptEnd;
+  readonly destination: ReceiptEnd;
+  readonly lengthBytes: string;
+  readonly route: {
+    readonly via: Route["via"];
+    readonly reason: string;
+    readonly rejected: readonly string[];
+  };
+  readonly staging: {
+    readonly provider: string | null;
+    readonly providerName: string | null;
+    readonly allocator: string | null;
+    readonly sizeBytes: number;
+    /** `inside BAR n`, or why it was not checked; null for RAM. */
+    readonly residency: string | null;
+    readonly bar: { readonly index: number; readonly start: string; readonly end: string } | null;
+    /** Physical ranges, `end` exclusive, hexadecimal. */
+    readonly ranges: readonly { readonly start: string; readonly end: string }[];
+  };
+  readonly bytes: { readonly peerToPeer: string; readonly throughRam: string };
+  readonly engine: EngineName;
+  readonly chunkBytes: number;
+  readonly queueDepth: number;
+  readonly elapsedMs: number;
+  readonly isDurable: true;
+  readonly verification: Verification | null;
+  readonly counters: {
+    readonly retries: string;
+    readonly shortTransfers: string;
+    readonly ioUringEnters: string;
+    readonly nativeCalls: number;
+    readonly maxResidentBytes: number;
+  };
+}
+
+export interface ReceiptParts {
+  readonly src: Endpoint;
+  readonly dst: Endpoint;
+  readonly range: CopyRange;
+  readonly route: Route;
+  readonly engine: EngineName;
+  readonly chunkBytes: number;
+  readonly elapsedMs: number;
+  readonly progress: EngineProgress;
+  readonly nativeCalls: number;
+  readonly verification: Verification | null;
+}
+
+/** Puts a finished copy on record. */
+export function makeReceipt(parts: ReceiptParts): Receipt {
+  const { src, dst, range, route, progress } = parts;
+  const moved = range.lengthBytes.toString();
+  return {
+    schema: "p2pdma.copy/1",
+    source: describeEnd(src, range.srcOffset),
+    destination: describeEnd(dst, range.dstOffset),
+    lengthBytes: moved,
+    route: { via: route.via, reason: route.reason, rejected: route.rejected },
+    staging: describeStaging(route),
+    bytes: { peerToPeer: route.via === "p2p" ? moved : "0", throughRam: route.via === "p2p" ? "0" : moved },
+    engine: parts.engine,
+    chunkBytes: parts.chunkBytes,
+    queueDepth: route.depth,
+    elapsedMs: parts.elapsedMs,
+    isDurable: true,
+    verification: parts.verification,
+    counters: {
+      retries: progress.retries.toString(),
+      shortTransfers: progress.shortTransfers.toString(),
+      ioUringEnters: progress.enters.toString(),
+      nativeCalls: parts.nativeCalls,
+      maxResidentBytes: process.resourceUsage().maxRSS * 1024,
+    },
+  };
+}
+
+function describeEnd(endpoint: Endpoint, start: bigint): ReceiptEnd {
+  return {
+    path: endpoint.path,
+    kind: endpoint.kind,
+    device: endpoint.device?.name ?? null,
+    pciAddress: endpoint.device?.client ?? null,
+    identity: endpoint.device?.identity ?? null,
+    startBytes: start.toString(),
+  };
+}
+
+function describeStaging(route: Route): Receipt["staging"] {
+  const { provider, allocator, residency, mapping } = route.staging;
+  const known = residency?.checked ? residency : undefined;
+  return {
+    provider: provider?.bdf ?? null,
+    providerName: provider?.name ?? null,
+    allocator: allocator?.path ?? null,
+    sizeBytes: Math.ceil(mapping.lengthBytes / PAGE_BYTES) * PAGE_BYTES,
+    residency: residency ? residencyWords(residency) : null,
+    bar: known?.bar ? { index: known.bar.index, start: hex(known.bar.start), end: hex(known.bar.end) } : null,
+    ranges: (known?.ranges ?? []).map(({ start, end }) => ({ start: hex(start), end: hex(end) })),
+  };
+}
+
+function residencyWords(residency: Residency): string {
+  return residency.checked
+    ? `all ${residency.pages} pages inside BAR ${residency.bar?.index}`
+    : `not checked: ${residency.reason}`;
+}
+
+function hex(value: bigint): string {
+  return `0x${value.toString(16)}`;
+}

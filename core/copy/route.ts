@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+import type { Native } from "../../ffi/index.ts";
+import { noPeerToPeer, P2pdmaError } from "../errors.ts";
+import { type AllocatorKind, findProvider, type Provider } from "../p2pmem/providers.ts";
+import { type StagingBuffer, stageInP2pmem, stageInRam } from "../p2pmem/staging.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { probePeer } from "./probe.ts";
+
+export type Via = "auto" | "p2p" | "ram";
+
+export interface RouteRequest {
+  readonly via: Via;
+  /** PCI address or controller name; any provider when undefined. */
+  readonly provider: string | undefined;
+  readonly allocator: AllocatorKind | undefined;
+  readonly chunkBytes: number;
+  readonly depth: number;
+  /** Never fewer slots than this: a tail needs two. */
+  readonly leastDepth: number;
+  /** False when the user asked for this depth: then it is that or an error. */
+  readonly mayLowerDepth: boolean;
+}
+
+/** The chosen way of a copy, with its staging memory held. */
+export interface Route {
+  readonly via: "p2p" | "ram";
+  readonly staging: StagingBuffer;
+  readonly depth: number;
+  readonly reason: string;
+  /** What was tried before, and why it could not be. */
+  readonly rejected: readonly string[];
+}
+
+/**
+ * Chooses the memory before the first byte is read. `p2p` never falls back;
+ * `auto` takes RAM when no provider serves both ends, and says why.
+ * @throws P2pdmaError with exit code 3 when peer-to-peer was demanded and can't be.
+ */
+export function chooseRoute(
+  native: Native,
+  providers: readonly Provider[],
+  src: Endpoint,
+  dst: Endpoint,
+  request: RouteRequest,
+): Route {
+  if (request.via === "ram") return throughRam(native, request, "asked for", []);
+  const rejected: string[] = [];
+  const problem = src.peerProblem ?? dst.peerProblem;
+  const candidates = problem ? [] : candidatesFor(providers, src, dst, request.provider);
+  if (problem) rejected.push(problem);
+  else if (candidates.length === 0) rejected.push("no PCI device of this machine offers p2pmem");
+  let firstError: P2pdmaError | undefined;
+  for (const provider of candidates) {
+    const attempt = tryProvider(native, provider, src, dst, request);
+    if (!(attempt instanceof P2pdmaError)) return { ...attempt, rejected };
+    firstError ??= attempt;
+    rejected.push(attempt.message);
+  }
+  if (request.via === "p2p") throw impossible(src, dst, rejected, firstError);
+  return throughRam(native, request, "peer-to-peer is not possible", rejected);
+}
+
+/** Destination's memory first: the source then only writes to its peer, and DMA writes are posted. */
+export function candidatesFor(
+  providers: readonly Provider[],
+  src: Endpoint,
+  dst: Endpoint,
+  wanted: string | undefined,
+): Provider[] {
+  if (wanted !== undefined) {
+    const found = findProvider(providers, wanted);
+    if (!found)
+      throw noPeerToPeer("NO_P2PMEM", `"${wanted}" offers no p2pmem`, { hint: "p2pdma list shows who does" });
+    return [found];
+  }
+  const rank = (provider: Provider) => {
+    if (provider.bdf === dst.device?.client) return 0;
+    return provider.bdf === src.device?.client ? 1 : 2;
+  };
+  return [...providers].sort((a, b) => rank(a) - rank(b));
+}
+
+function tryProvider(
+  native: Native,
+  provider: Provider,
+  src: Endpoint,
+  dst: Endpoint,
+  request: RouteRequest,
+): Omit<Route, "rejected"> | P2pdmaError {
+  const staged = stageLowering(native, provider, request);
+  if (staged instanceof P2pdmaError) return staged;
+  const [slot] = staged.staging.slots;
+  const refusal = slot && (probePeer(native, src, provider, slot) ?? probePeer(native, dst, provider, slot));
+  if (!refusal) return { via: "p2p", reason: placeOf(provider, src, dst), ...staged };
+  staged.staging.close();
+  return noPeerToPeer("P2P_REFUSED", refusal);
+}
+
+/** Halves the depth until the buffer fits, when the user left it to us. */
+function stageLowering(
+  native: Native,
+  provider: Provider,
+  request: RouteRequest,
+): { staging: StagingBuffer; depth: number } | P2pdmaError {
+  for (let depth = request.depth; ; depth = Math.max(request.leastDepth, Math.floor(depth / 2))) {
+    try {
+      return {
+        staging: stageInP2pmem(native, provider, request.chunkBytes, depth, request.allocator),
+        depth,
+      };
+    } catch (error) {
+      if (!(error instanceof P2pdmaError)) throw error;
+      const isFull = error.code === "NO_P2PMEM" && depth > request.leastDepth;
+      if (!isFull || !request.mayLowerDepth) return error;
+    }
+  }
+}
+
+function placeOf(provider: Provider, src: Endpoint, dst: Endpoint): string {
+  if (provider.bdf === dst.device?.client) return "the destination's own memory";
+  return provider.bdf === src.device?.client ? "the source's own memory" : "memory of a third device";
+}
+
+function throughRam(
+  native: Native,
+  request: RouteRequest,
+  reason: string,
+  rejected: readonly string[],
+): Route {
+  const staging = stageInRam(native, request.chunkBytes, request.depth);
+  return { via: "ram", staging, depth: request.depth, reason, rejected };
+}
+
+function impossible(
+  src: Endpoint,
+  dst: Endpoint,
+  rejected: readonly string[],
+  firstError: P2pdmaError | undefined,
+): P2pdmaError {
+  const code = firstError?.code ?? "P2P_REFUSED";
+  const hint = firstError?.hint ?? "--via ram copies through system RAM instead";
+  const reasons = [...new Set(rejected)].join("; ");
+  return noPeerToPeer(code, `Cannot copy peer-to-peer from "${src.path}" to "${dst.path}": ${reasons}`, {
+    hint,
+    cause: firstError,
+  });
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+import { basename } from "node:path";
+import type { SystemFiles } from "../sysfs.ts";
+import { type Bdf, parseBdf } from "./bdf.ts";
+
+/** One window of a PCI function in CPU physical addresses. `end` is inclusive, as in sysfs. */
+export interface PciResource {
+  readonly index: number;
+  readonly start: bigint;
+  readonly end: bigint;
+  readonly flags: bigint;
+}
+
+/** Bridges and functions from the host bridge down to the device itself, and the device's place. */
+export interface PciPlace {
+  readonly bdf: Bdf;
+  /** `pci0000:00` */
+  readonly hostBridge: string;
+  /** Root port first, the device itself last. */
+  readonly path: readonly Bdf[];
+}
+
+const IORESOURCE_MEM = 0x200n;
+
+/** Memory windows of a function, unassigned ones left out. */
+export function readResources(sys: SystemFiles, bdf: Bdf): PciResource[] {
+  const lines = sys.text(`/sys/bus/pci/devices/${bdf}/resource`)?.split("\n") ?? [];
+  return lines.flatMap((line, index) => {
+    const fields = line.trim().split(/\s+/);
+    if (fields.length !== 3 || !fields.every((field) => /^0x[0-9a-f]+$/i.test(field))) return [];
+    const [start, end, flags] = fields.map(BigInt) as [bigint, bigint, bigint];
+    return (flags & IORESOURCE_MEM) !== 0n && end > start ? [{ index, start, end, flags }] : [];
+  });
+}
+
+/** Where a function sits in the PCI tree; undefined when it has gone. */
+export function readPlace(sys: SystemFiles, bdf: Bdf): PciPlace | undefined {
+  const real = sys.resolve(`/sys/bus/pci/devices/${bdf}`);
+  if (!real) return undefined;
+  const parts = real.split("/");
+  const path = parts.map(parseBdf).filter((part) => part !== undefined);
+  const hostBridge = parts.find((part) => /^pci[0-9a-f]+:[0-9a-f]{2}$/.test(part));
+  return hostBridge ? { bdf, hostBridge, path } : undefined;
+}
+
+/** The nearest PCI function above or at a sysfs device path, the one that does its DMA. */
+export function pciFunctionOf(sysfsPath: string): Bdf | undefined {
+  const parts = sysfsPath.split("/").map(parseBdf);
+  return parts.findLast((part) => part !== undefined);
+}
+
+/** Name of the bound driver. */
+export function readDriver(sys: SystemFiles, bdf: Bdf): string | undefined {
+  const driver = sys.resolve(`/sys/bus/pci/devices/${bdf}/driver`);
+  return driver && basename(driver);
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+import { getSystemErrorMap } from "node:util";
+
+/** A system call that failed: which, on what, and why. */
+export class SyscallError extends Error {
+  override readonly name = "SyscallError";
+  /** Symbolic errno, for example `EREMOTEIO`. */
+  readonly code: string;
+
+  constructor(
+    readonly syscall: string,
+    /** Positive errno as the kernel gave it. */
+    readonly errno: number,
+    /** What the call worked on: a path, or words for a mapping. */
+    readonly target: string,
+  ) {
+    super(`${syscall} "${target}": ${errnoName(errno)} (${errnoText(errno)})`);
+    this.code = errnoName(errno);
+  }
+}
+
+/** Symbolic name of a positive errno, `errno 999` when the platform has none. */
+export function errnoName(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
+}
+
+/** The platform's one-line text for a positive errno. */
+export function errnoText(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[1] ?? "unknown error";
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+import { constants, fdatasync as fdatasyncOnWorker } from "node:fs";
+import { SyscallError } from "./errors.ts";
+import { bufferAddress, libcCall } from "./load.ts";
+import { type MemoryRange, rangeAddress } from "./memory.ts";
+
+/** An open file descriptor with the path it came from, for error messages. */
+export interface OpenFile {
+  readonly fd: number;
+  readonly path: string;
+}
+
+export const O_DIRECT = constants.O_DIRECT;
+const O_CLOEXEC = 0o2000000;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_DIOALIGN = 0x2000;
+const MAX_OFFSET = (1n << 63n) - 1n;
+
+/** open(2), with O_CLOEXEC; throws SyscallError. */
+export function open(path: string, flags: number, mode = 0o666): OpenFile {
+  const fd = retrying(() => libcCall("open", path, path, flags | O_CLOEXEC, mode));
+  return { fd, path };
+}
+
+/** close(2). */
+export function close(file: OpenFile): void {
+  libcCall("close", file.path, file.fd);
+}
+
+/**
+ * Reads until the range is full or the file ends.
+ * @returns bytes read; fewer than asked only at the end of the file.
+ */
+export function readFully(file: OpenFile, range: MemoryRange, offset: bigint): number {
+  return transferFully("pread", file, range, offset);
+}
+
+/** Writes the whole range; throws SyscallError when it can't. */
+export function writeFully(file: OpenFile, range: MemoryRange, offset: bigint): void {
+  const done = transferFully("pwrite", file, range, offset);
+  if (done < range.lengthBytes) throw new SyscallError("pwrite", EIO, file.path);
+}
+
+/** One preadv(2) over several ranges; may be short. */
+export function readVector(file: OpenFile, ranges: readonly MemoryRange[], offset: bigint): number {
+  return transferVector("preadv", file, ranges, offset);
+}
+
+/** One pwritev(2) over several ranges; may be short. */
+export function writeVector(file: OpenFile, ranges: readonly MemoryRange[], offset: bigint): number {
+  return transferVector("pwritev", file, ranges, offset);
+}
+
+/** ioctl(2) with an ordinary buffer as its argument. */
+export function ioctl(file: OpenFile, request: number, argument: Buffer): number {
+  return libcCall("ioctl", file.path, file.fd, request, bufferAddress(argument));
+}
+
+export function fsync(file: OpenFile): void {
+  retrying(() => libcCall("fsync", file.path, file.fd));
+}
+
+export function fdatasync(file: OpenFile): void {
+  retrying(() => libcCall("fdatasync", file.path, file.fd));
+}
+
+/** fdatasync(2) on a worker thread: it can take seconds, and signals must still be heard. */
+export function flush(file: OpenFile): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fdatasyncOnWorker(file.fd, (error) => {
+      if (error) reject(new SyscallError("fdatasync", -(error.errno ?? -EIO), file.path));
+      else resolve();
+    });
+  });
+}
+
+export function ftruncate(file: OpenFile, lengthBytes: bigint): void {
+  retrying(() => libcCall("ftruncate", file.path, file.fd, checkOffset(lengthBytes)));
+}
+
+/** fallocate(2) of a range that counts as file content from then on (mode 0). */
+export function fallocate(file: OpenFile, offset: bigint, lengthBytes: bigint): void {
+  retrying(() => libcCall("fallocate", file.path, file.fd, 0, checkOffset(offset), checkOffset(lengthBytes)));
+}
+
+/** Direct I/O alignment in bytes as statx(2) tells it; undefined before Linux 6.1, 0 where O_DIRECT can't be. */
+export function directAlignment(file: OpenFile): number | undefined {
+  const out = Buffer.alloc(256);
+  libcCall("statx", file.path, file.fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, bufferAddress(out));
+  const answered = out.readUInt32LE(0) & STATX_DIOALIGN;
+  return answered ? out.readUInt32LE(0x9c) : undefined;
+}
+
+const EINTR = 4;
+const EIO = 5;
+const EAGAIN = 11;
+const MAX_REPEATS = 1000;
+
+/** The one place that repeats calls the kernel interrupted or had no resources for. */
+function retrying<T>(call: () => T): T {
+  for (let repeats = 0; ; repeats++) {
+    try {
+      return call();
+    } catch (error) {
+      const passing = error instanceof SyscallError && (error.errno === EINTR || error.errno === EAGAIN);
+      if (!passing || repeats === MAX_REPEATS) throw error;
+    }
+  }
+}
+
+function transferFully(call: "pread" | "pwrite", file: OpenFile, range: MemoryRange, offset: bigint): number {
+  const address = rangeAddress(range);
+  checkOffset(offset + BigInt(range.lengthBytes));
+  checkOffset(offset);
+  let done = 0;
+  while (done < range.lengthBytes) {
+    const left = range.lengthBytes - done;
+    const at = offset + BigInt(done);
+    const moved = retrying(() => libcCall(call, file.path, file.fd, address + done, left, at));
+    if (moved === 0) break;
+    done += moved;
+  }
+  return done;
+}
+
+function transferVector(
+  call: "preadv" | "pwritev",
+  file: OpenFile,
+  ranges: readonly MemoryRange[],
+  offset: bigint,
+): number {
+  const vector = Buffer.alloc(ranges.length * 16);
+  for (const [index, range] of ranges.entries()) {
+    vector.writeBigUInt64LE(BigInt(rangeAddress(range)), index * 16);
+    vector.writeBigUInt64LE(BigInt(range.lengthBytes), index * 16 + 8);
+  }
+  checkOffset(offset);
+  return retrying(() => libcCall(call, file.path, file.fd, bufferAddress(vector), ranges.length, offset));
+}
+
+function checkOffset(offset: bigint): bigint {
+  if (offset < 0n || offset > MAX_OFFSET)
+    throw new RangeError(`file offset ${offset} is outside 0 to 2^63-1`);
+  return offset;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import ffi from "ffi-napi";
+import ref from "ref-napi";
+import { SyscallError } from "./errors.ts";
+
+/**
+ * The one file that knows the FFI binding. Addresses are declared `size_t`, so
+ * they arrive as plain numbers (user addresses stay below 2^47) and no Buffer
+ * is ever made over device memory: one stray read of it would be CPU traffic.
+ */
+const LIBC = {
+  open: ["int", ["string", "int", "uint"]],
+  close: ["int", ["int"]],
+  pread: ["int64", ["int", "size_t", "size_t", "int64"]],
+  pwrite: ["int64", ["int", "size_t", "size_t", "int64"]],
+  preadv: ["int64", ["int", "size_t", "int", "int64"]],
+  pwritev: ["int64", ["int", "size_t", "int", "int64"]],
+  mmap: ["int64", ["size_t", "size_t", "int", "int", "int", "int64"]],
+  munmap: ["int", ["size_t", "size_t"]],
+  ioctl: ["int", ["int", "ulong", "size_t"]],
+  fsync: ["int", ["int"]],
+  fdatasync: ["int", ["int"]],
+  ftruncate: ["int", ["int", "int64"]],
+  fallocate: ["int", ["int", "int", "int64", "int64"]],
+  statx: ["int", ["int", "string", "int", "uint", "size_t"]],
+  memset: ["size_t", ["size_t", "int", "size_t"]],
+} satisfies Record<string, [string, string[]]>;
+
+const HELPERS = {
+  p2p_abi_version: ["uint32", []],
+  p2p_pump_run: ["int", ["size_t"]],
+  p2p_copy_tail: [
+    "int",
+    ["int", "int", "uint64", "uint64", "uint32", "uint32", "uint32", "size_t", "size_t"],
+  ],
+  p2p_prefault: ["int", ["uint64", "uint64", "uint32"]],
+} satisfies Record<string, [string, string[]]>;
+
+/** Version of c-helpers/p2pdma.h that the layouts in this folder follow. */
+const ABI_VERSION = 1;
+
+type LibcName = keyof typeof LIBC;
+type HelperName = keyof typeof HELPERS;
+/** bigint offsets are turned into decimal strings, the form the binding takes for 64 bits. */
+export type Arg = number | bigint | string;
+
+const counters = { calls: 0 };
+
+/** Number of native calls made by this process so far. */
+export function nativeCalls(): number {
+  return counters.calls;
+}
+
+/** Address of an ordinary Buffer. Only for this folder. */
+export function bufferAddress(buffer: Uint8Array): number {
+  return ref.address(buffer);
+}
+
+let libc: ReturnType<typeof ffi.Library> | undefined;
+let helpers: ReturnType<typeof ffi.Library> | undefined;
+
+/** Calls libc; throws SyscallError with the errno when the result is -1. */
+export function libcCall(name: LibcName, target: string, ...args: Arg[]): number {
+  libc ??= ffi.Library("libc.so.6", LIBC);
+  counters.calls++;
+  const result = Number(libc[name]?.(...args.map(toNative)));
+  if (result === -1) throw new SyscallError(name, ffi.errno(), target);
+  return result;
+}
+
+/** Calls a helper that answers 0 or -errno; throws SyscallError for the latter. */
+export function helperCall(name: HelperName, target: string, ...args: Arg[]): number {
+  counters.calls++;
+  return checkHelper(name, target, helperLibrary()[name]?.(...args.map(toNative)));
+}
+
+/** The same on a worker thread, so that the event loop goes on. Answers the raw result. */
+export function helperCallAsync(name: HelperName, ...args: Arg[]): Promise<number> {
+  counters.calls++;
+  const call = helperLibrary()[name];
+  return new Promise((resolve, reject) => {
+    call?.async(...args.map(toNative), (error, result) => (error ? reject(error) : resolve(Number(result))));
+  });
+}
+
+/** Turns a negative errno into a SyscallError. */
+function checkHelper(name: string, target: string, result: number | string | undefined): number {
+  const value = Number(result);
+  if (value < 0) throw new SyscallError(name, -value, target);
+  return value;
+}
+
+function toNative(arg: Arg): number | string {
+  return typeof arg === "bigint" ? arg.toString() : arg;
+}
+
+function helperLibrary(): ReturnType<typeof ffi.Library> {
+  if (helpers) return helpers;
+  const loaded = ffi.Library(helperPath(), HELPERS);
+  const version = Number(loaded["p2p_abi_version"]?.());
+  if (version !== ABI_VERSION) {
+    throw new Error(
+      `libp2pdma.so has interface version ${version}, expected ${ABI_VERSION}: run npm run build`,
+    );
+  }
+  helpers = loaded;
+  return loaded;
+}
+
+function helperPath(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const candidates = [join(here, "libp2pdma.so"), join(here, "..", "dist", "libp2pdma.so")];
+  const found = candidates.find(existsSync);
+  if (!found) throw new Error("libp2pdma.so is not built: run npm run build");
+  return found;
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+// Runs the named groups of tests (unit, c, lab), each file in a process of its
+// own with a deadline, and ends with one line of totals.
+import { spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+interface Job {
+  readonly name: string;
+  readonly command: readonly string[];
+  readonly deadlineMs: number;
+}
+
+interface Outcome {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+interface Group {
+  jobs(): Job[];
+  /** Reads the totals out of what a job printed. */
+  parse(output: string): Outcome | undefined;
+  readonly parallel: number;
+}
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+
+const groups: Record<string, Group> = {
+  unit: { jobs: () => uvuJobs("tests/unit", 60_000), parse: parseUvu, parallel: availableParallelism() },
+  c: {
+    jobs: () => [{ name: "tests/c", command: ["make", "-s", "-C", "tests/c", "check"], deadlineMs: 300_000 }],
+    parse: parsePlain,
+    parallel: 1,
+  },
+  lab: { jobs: () => uvuJobs("tests/lab", 900_000), parse: parseUvu, parallel: 1 },
+};
+
+const totals = { passed: 0, failed: 0, skipped: 0 };
+for (const name of process.argv.slice(2)) {
+  const group = groups[name];
+  if (!group) throw new Error(`no test group "${name}": ${Object.keys(groups).join(", ")}`);
+  await runGroup(group);
+}
+if (totals.passed + totals.failed === 0) totals.failed = 1;
+console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ""}`);
+process.exitCode = totals.failed > 0 ? 1 : 0;
+
+async function runGroup(group: Group): Promise<void> {
+  const queue = group.jobs();
+  const worker = async () => {
+    for (let job = queue.shift(); job; job = queue.shift()) await runJob(group, job);
+  };
+  await Promise.all(Array.from({ length: group.parallel }, worker));
+}
+
+async function runJob(group: Group, job: Job): Promise<void> {
+  const started = performance.now();
+  const { output, problem } = await capture(job);
+  const outcome = settleOutcome(group.parse(output), problem);
+  totals.passed += outcome.passed;
+  totals.failed += outcome.failed;
+  totals.skipped += outcome.skipped;
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  const verdict = outcome.failed > 0 ? "FAIL" : "ok  ";
+  console.log(`${verdict} ${job.name}: ${outcome.passed} passed, ${outcome.failed} failed (${seconds} s)`);
+  const skips = output.split("\n").filter((line) => line.startsWith("# skip:"));
+  for (const line of skips) console.log(`     ${line}`);
+  if (outcome.failed > 0) console.log(`${output}\n${problem ?? ""}`);
+}
+
+/** A process that ends badly has failed, whatever it counted. */
+function settleOutcome(parsed: Outcome | undefined, problem: string | undefined): Outcome {
+  const outcome = parsed ?? { passed: 0, failed: 0, skipped: 0 };
+  const isSilent = outcome.passed + outcome.failed + outcome.skipped === 0;
+  return (problem && outcome.failed === 0) || isSilent ? { ...outcome, failed: outcome.failed + 1 } : outcome;
+}
+
+function capture(job: Job): Promise<{ output: string; problem: string | undefined }> {
+  const [file = "", ...args] = job.command;
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    let output = "";
+    let late = false;
+    const collect = (data: Buffer) => {
+      output += data.toString();
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    const timer = setTimeout(() => {
+      late = true;
+      if (child.pid) process.kill(-child.pid, "SIGKILL");
+    }, job.deadlineMs);
+    child.on("error", (error) => resolve({ output, problem: error.message }));
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      const problem = late ? `no end within ${job.deadlineMs / 1000} s` : code === 0 ? undefined : `ended with ${signal ?? code}`;
+      resolve({ output, problem });
+    });
+  });
+}
+
+function uvuJobs(folder: string, deadlineMs: number): Job[] {
+  return globSync(`${folder}/**/*.test.ts`, { cwd: root })
+    .sort()
+    .map((name) => ({ name, command: [process.execPath, "--import", "tsx", name], deadlineMs }));
+}
+
+function parseUvu(output: string): Outcome | undefined {
+  const field = (name: string) => Number(new RegExp(`^\\s*${name}:\\s+(\\d+)`, "m").exec(stripColour(output))?.[1] ?? NaN);
+  const [total, passed, skipped] = [field("Total"), field("Passed"), field("Skipped")];
+  return Number.isNaN(total) ? undefined : { passed, failed: total - passed, skipped };
+}
+
+function parsePlain(output: string): Outcome | undefined {
+  const lines = [...output.matchAll(/^(\d+) passed, (\d+) failed$/gm)];
+  if (lines.length === 0) return undefined;
+  const sum = (index: number) => lines.reduce((total, line) => total + Number(line[index]), 0);
+  return { passed: sum(1), failed: sum(2), skipped: 0 };
+}
+
+function stripColour(text: string): string {
+  return text.replaceAll(/\u001b\[[0-9;]*m/g, "");
+}
