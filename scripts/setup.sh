@@ -11,15 +11,11 @@ tests=(fio e2fsprogs)
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]; }
 
+# A tool that came another way serves as well as the package of its name.
 missing=()
 for package in "${compile[@]}" "${kernel[@]}" "${lab[@]}" "${tests[@]}"; do
-	installed "$package" || missing+=("$package")
+	installed "$package" || command -v "$package" >/dev/null || missing+=("$package")
 done
-# A compiler or interpreter that came another way serves as well.
-for tool in gcc g++ make python3; do
-	if command -v "$tool" >/dev/null; then missing=("${missing[@]/#$tool/}"); fi
-done
-missing=($(printf '%s\n' "${missing[@]}" | sed '/^$/d'))
 
 if [ "${#missing[@]}" -gt 0 ]; then
 	if [ "$(id -u)" -ne 0 ]; then

@@ -2,10 +2,11 @@
 // Runs the named groups of tests (unit, c, lab), each file in a process of its
 // own with a deadline, and ends with one line of totals.
 import { spawn } from "node:child_process";
-import { globSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 interface Job {
   readonly name: string;
@@ -45,7 +46,9 @@ for (const name of process.argv.slice(2)) {
   await runGroup(group);
 }
 if (totals.passed + totals.failed === 0) totals.failed = 1;
-console.log(`${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ""}`);
+console.log(
+  `${totals.passed} passed, ${totals.failed} failed${totals.skipped ? `, ${totals.skipped} skipped` : ""}`,
+);
 process.exitCode = totals.failed > 0 ? 1 : 0;
 
 async function runGroup(group: Group): Promise<void> {
@@ -96,20 +99,27 @@ function capture(job: Job): Promise<{ output: string; problem: string | undefine
     child.on("error", (error) => resolve({ output, problem: error.message }));
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      const problem = late ? `no end within ${job.deadlineMs / 1000} s` : code === 0 ? undefined : `ended with ${signal ?? code}`;
+      const problem = late
+        ? `no end within ${job.deadlineMs / 1000} s`
+        : code === 0
+          ? undefined
+          : `ended with ${signal ?? code}`;
       resolve({ output, problem });
     });
   });
 }
 
 function uvuJobs(folder: string, deadlineMs: number): Job[] {
-  return globSync(`${folder}/**/*.test.ts`, { cwd: root })
+  return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".test.ts"))
+    .map((name) => join(folder, name))
     .sort()
     .map((name) => ({ name, command: [process.execPath, "--import", "tsx", name], deadlineMs }));
 }
 
 function parseUvu(output: string): Outcome | undefined {
-  const field = (name: string) => Number(new RegExp(`^\\s*${name}:\\s+(\\d+)`, "m").exec(stripColour(output))?.[1] ?? NaN);
+  const field = (name: string) =>
+    Number(new RegExp(`^\\s*${name}:\\s+(\\d+)`, "m").exec(stripVTControlCharacters(output))?.[1] ?? NaN);
   const [total, passed, skipped] = [field("Total"), field("Passed"), field("Skipped")];
   return Number.isNaN(total) ? undefined : { passed, failed: total - passed, skipped };
 }
@@ -119,8 +129,4 @@ function parsePlain(output: string): Outcome | undefined {
   if (lines.length === 0) return undefined;
   const sum = (index: number) => lines.reduce((total, line) => total + Number(line[index]), 0);
   return { passed: sum(1), failed: sum(2), skipped: 0 };
-}
-
-function stripColour(text: string): string {
-  return text.replaceAll(/\u001b\[[0-9;]*m/g, "");
 }

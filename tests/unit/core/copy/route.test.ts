@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MIT
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { candidatesFor, chooseRoute, type RouteRequest } from "../../../../core/copy/route.ts";
+import type { P2pdmaError } from "../../../../core/errors.ts";
+import type { Provider } from "../../../../core/p2pmem/providers.ts";
+import { type Native, native, SyscallError } from "../../../../ffi/index.ts";
+import { fakeDrive } from "./fakes.ts";
+
+const src = fakeDrive("nvme0n1", "0000:03:00.0");
+const dst = fakeDrive("nvme1n1", "0000:04:00.0");
+
+function provider(bdf: string, name: string): Provider {
+  const path = `/sys/bus/pci/devices/${bdf}/p2pmem/allocate`;
+  return {
+    ...{
+      bdf: bdf as Provider["bdf"],
+      name,
+      sizeBytes: 1n << 26n,
+      availableBytes: 1n << 26n,
+      isPublished: true,
+    },
+    allocators: [{ kind: "sysfs", path }],
+    resources: [{ index: 2, start: 0xf4000000n, end: 0xf7ffffffn, flags: 0x200n }],
+    place: undefined,
+  };
+}
+
+const third = provider("0000:05:00.0", "pci-p2pmem-bar");
+const own = provider("0000:03:00.0", "nvme0");
+const peer = provider("0000:04:00.0", "nvme1");
+
+const request: RouteRequest = {
+  ...{ via: "auto", provider: undefined, allocator: undefined, chunkBytes: 4096, depth: 8, leastDepth: 1 },
+  mayLowerDepth: true,
+};
+
+/** The kernel's part: which probes fail, and how much p2pmem a map may take. */
+function fakeKernel(
+  refused: (path: string) => string | undefined,
+  mostBytes = Number.POSITIVE_INFINITY,
+): Native {
+  return {
+    ...native,
+    open: (path: string) => ({ fd: 1, path }),
+    close: () => {},
+    mapShared: (_fd: number, lengthBytes: number, label: string) => {
+      if (lengthBytes > mostBytes) throw new SyscallError("mmap", 12, label);
+      return native.mapRam(lengthBytes);
+    },
+    pageFrames: (mapping: { lengthBytes: number }) =>
+      Array.from({ length: mapping.lengthBytes / 4096 }, (_, page) => 0xf4000n + BigInt(page)),
+    readFully: (file: { path: string }) => {
+      const code = refused(file.path);
+      if (code) throw new SyscallError("pread", code === "EREMOTEIO" ? 121 : 22, file.path);
+      return 512;
+    },
+  } as unknown as Native;
+}
+
+const all = [third, own, peer];
+const never = () => undefined;
+
+test("candidatesFor() prefers the destination's memory, then the source's, then others", () => {
+  assert.equal(
+    candidatesFor(all, src, dst, undefined).map(({ name }) => name),
+    ["nvme1", "nvme0", "pci-p2pmem-bar"],
+  );
+});
+
+test("candidatesFor() takes the one named, by address or name, and no other", () => {
+  assert.equal(candidatesFor(all, src, dst, "0000:05:00.0"), [third]);
+  assert.equal(candidatesFor(all, src, dst, "/dev/nvme0"), [own]);
+  assert.throws(
+    () => candidatesFor(all, src, dst, "nvme7"),
+    (error: P2pdmaError) => error.exitCode === 3,
+  );
+});
+
+test("chooseRoute() takes the first provider that serves both ends", () => {
+  const route = chooseRoute(fakeKernel(never), all, src, dst, request);
+  assert.is(route.staging.provider?.name, "nvme1");
+  assert.is(route.depth, 8);
+});
+
+test("chooseRoute() halves the depth when p2pmem is short, down to what is needed", () => {
+  const route = chooseRoute(fakeKernel(never, 3 * 4096), [peer], src, dst, request);
+  assert.is(route.via, "p2p");
+  assert.is(route.depth, 2);
+});
+
+test("chooseRoute() keeps a depth that was asked for, or says it does not fit", () => {
+  const fixed = { ...request, via: "p2p" as const, mayLowerDepth: false };
+  assert.throws(
+    () => chooseRoute(fakeKernel(never, 3 * 4096), [peer], src, dst, fixed),
+    (error: P2pdmaError) => error.code === "NO_P2PMEM" && error.exitCode === 3,
+  );
+});
+
+for (const code of ["EREMOTEIO", "EINVAL"]) {
+  test(`chooseRoute() with --via p2p fails closed on ${code} and names both devices`, () => {
+    const kernel = fakeKernel(() => code);
+    assert.throws(
+      () => chooseRoute(kernel, [peer], src, dst, { ...request, via: "p2p" }),
+      (error: P2pdmaError) =>
+        error.code === "P2P_REFUSED" &&
+        error.exitCode === 3 &&
+        /0000:03:00\.0.*0000:04:00\.0/.test(error.message),
+    );
+  });
+}
+
+test("chooseRoute() with --via auto takes RAM and keeps the reasons", () => {
+  const route = chooseRoute(
+    fakeKernel((path) => (path === src.path ? "EREMOTEIO" : undefined)),
+    [peer],
+    src,
+    dst,
+    request,
+  );
+  assert.is(route.via, "ram");
+  assert.match(route.rejected.join(), /refuses DMA between 0000:03:00.0/);
+});
+
+test("chooseRoute() judges the destination too", () => {
+  const route = chooseRoute(
+    fakeKernel((path) => (path === dst.path ? "EREMOTEIO" : undefined)),
+    [own],
+    src,
+    dst,
+    request,
+  );
+  assert.is(route.via, "ram");
+});
+
+test("chooseRoute() rejects memory that is not inside the provider's BAR", () => {
+  const liar = { ...fakeKernel(never), pageFrames: () => [0x1000n] } as Native;
+  assert.throws(
+    () => chooseRoute(liar, [peer], src, dst, { ...request, via: "p2p" }),
+    (error: P2pdmaError) => error.code === "NOT_RESIDENT",
+  );
+});
+
+test("chooseRoute() does not try providers for an end that can never take part", () => {
+  const stacked = { ...dst, peerProblem: '"dm-0" is stacked on nvme1n1' };
+  const route = chooseRoute(fakeKernel(never), all, src, stacked, request);
+  assert.equal(route.rejected, ['"dm-0" is stacked on nvme1n1']);
+});
+
+test.run();

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+import { randomBytes } from "node:crypto";
+import { constants, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { native, type OpenFile, type PumpJob } from "../../../ffi/index.ts";
+import { tempFolder } from "../temp.ts";
+
+const folder = tempFolder("pump");
+const CHUNK = 65536;
+const LENGTH = 20 * CHUNK;
+const data = randomBytes(LENGTH);
+const sourcePath = join(folder, "src");
+writeFileSync(sourcePath, data);
+
+function job(src: OpenFile, dst: OpenFile, over: Partial<PumpJob> = {}): PumpJob {
+  const mapping = native.mapRam(4 * CHUNK);
+  const slots = [0, 1, 2, 3].map((slot) => ({ mapping, offsetBytes: slot * CHUNK, lengthBytes: CHUNK }));
+  return {
+    ...{
+      src,
+      dst,
+      slots,
+      chunkBytes: CHUNK,
+      blockBytes: 4096,
+      retries: 0,
+      fixedBuffers: true,
+      stopOnError: true,
+    },
+    extents: [{ srcOffset: 0n, dstOffset: 0n, lengthBytes: BigInt(LENGTH) }],
+    ...over,
+  };
+}
+
+test("startPump() copies and counts, in one native call", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY | constants.O_DIRECT);
+  const dst = native.open(join(folder, "dst"), constants.O_RDWR | constants.O_CREAT | constants.O_DIRECT);
+  const before = native.nativeCalls();
+  const prepared = job(src, dst);
+  const overhead = native.nativeCalls();
+  const run = native.startPump(prepared);
+  assert.is(await run.done, 0);
+  assert.is(native.nativeCalls() - overhead, 1);
+  assert.ok(overhead > before);
+  const { bytesRead, bytesWritten, chunksDone, chunksFailed, fixedBuffers } = run.progress();
+  assert.equal(
+    [bytesRead, bytesWritten, chunksDone, chunksFailed],
+    [BigInt(LENGTH), BigInt(LENGTH), 20n, 0n],
+  );
+  assert.ok(fixedBuffers);
+  assert.equal(readFileSync(dst.path), data);
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() logs a failed chunk with place, errno and direction", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  const dst = native.open(join(folder, "readonly"), constants.O_RDONLY | constants.O_CREAT);
+  const run = native.startPump(job(src, dst));
+  const EIO = 5;
+  assert.is(await run.done, -EIO);
+  const [first] = run.errors();
+  assert.is(first?.direction, "write");
+  assert.is(first?.errno, 9);
+  assert.is(first?.lengthBytes, BigInt(CHUNK));
+  assert.is(first?.srcOffset, (first?.chunk ?? -1n) * BigInt(CHUNK));
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() stops early when cancelled before it starts", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  const dst = native.open(join(folder, "cancelled"), constants.O_RDWR | constants.O_CREAT);
+  const run = native.startPump(job(src, dst));
+  run.cancel("abort");
+  const result = await run.done;
+  const ECANCELED = 125;
+  assert.ok(result === -ECANCELED || (result === 0 && run.progress().chunksDone === 20n));
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() answers EINVAL for a job that makes no sense", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  const run = native.startPump(job(src, src, { blockBytes: 1000 }));
+  assert.is(await run.done, -22);
+  native.close(src);
+});
+
+test("copyTail() keeps what follows on the destination", () => {
+  const tailSource = join(folder, "tail-src");
+  const tailTarget = join(folder, "tail-dst");
+  writeFileSync(tailSource, data.subarray(0, 4096 + 700));
+  writeFileSync(tailTarget, Buffer.alloc(12288, 0xee));
+  const src = native.open(tailSource, constants.O_RDONLY | constants.O_DIRECT);
+  const dst = native.open(tailTarget, constants.O_RDWR | constants.O_DIRECT);
+  const mapping = native.mapRam(8192);
+  native.copyTail({
+    ...{ src, dst, srcOffset: 4096n, dstOffset: 8192n, lengthBytes: 700 },
+    ...{ srcBlockBytes: 4096, dstBlockBytes: 4096 },
+    srcSlot: { mapping, offsetBytes: 0, lengthBytes: 4096 },
+    dstSlot: { mapping, offsetBytes: 4096, lengthBytes: 4096 },
+  });
+  native.close(src);
+  native.close(dst);
+  const result = readFileSync(tailTarget);
+  assert.equal(result.subarray(8192, 8892), data.subarray(4096, 4796));
+  assert.equal(result.subarray(0, 8192), Buffer.alloc(8192, 0xee));
+  assert.equal(result.subarray(8892), Buffer.alloc(12288 - 8892, 0xee));
+});
+
+test.run();
