@@ -4,6 +4,7 @@ import type { CopyRequest } from "../core/copy/copy.ts";
 import type { WritePermission } from "../core/copy/safety.ts";
 import { usageError } from "../core/errors.ts";
 import { parseSize } from "../core/units.ts";
+import { ALL_DEVICES } from "./argv.ts";
 import { processContext } from "./context.ts";
 
 interface CopyOptions {
@@ -17,7 +18,7 @@ interface CopyOptions {
   offset?: string;
   length?: string;
   seek?: string;
-  allowWrite?: true | string;
+  allowWrite?: string;
   verify?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -60,7 +61,7 @@ export function copyCommand(): Command {
     .option("--offset <size>", "start here on the source")
     .option("--length <size>", "copy this much (default: to the end of the source)")
     .option("--seek <size>", "start here on the destination; a file keeps what lies around")
-    .option("--allow-write [devices]", "permit overwriting block devices: all, or these (comma separated)")
+    .option("--allow-write[=devices]", "permit overwriting block devices: any, or these (comma separated)")
     .option("--verify", "read both sides back through RAM afterwards and compare their SHA-256")
     .option("--json", "print the receipt as one JSON object")
     .option("-q, --quiet", "no progress, no receipt")
@@ -93,9 +94,9 @@ async function run(source: string, destination: string, options: CopyOptions): P
   });
 }
 
-function permissionOf(option: true | string | undefined): WritePermission {
-  if (option === true) return "all";
-  return option === undefined ? [] : option.split(",");
+function permissionOf(option: string | undefined): WritePermission {
+  if (option === ALL_DEVICES) return "all";
+  return option === undefined ? [] : option.split(",").filter((device) => device);
 }
 
 function optionalSize(text: string | undefined, what: string): bigint | undefined {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: MIT
 import { Command, CommanderError } from "commander";
 import { ExitCode as Exit, exitCodeMeaning } from "../core/exit-codes.ts";
+import { expandBareOptions } from "./argv.ts";
 import { addCommands } from "./commands.ts";
 import { processContext } from "./context.ts";
 import { reportError } from "./report-error.ts";
@@ -13,13 +14,14 @@ const program = new Command("p2pdma")
   .version("0.1.0")
   .showHelpAfterError("(add --help for usage and examples)")
   .configureHelp({ sortSubcommands: false })
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "p2pdma:")) })
   .exitOverride()
   .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`);
 
 addCommands(program);
 
 try {
-  await program.parseAsync();
+  await program.parseAsync(expandBareOptions(process.argv));
 } catch (error) {
   process.exitCode =
     error instanceof CommanderError
