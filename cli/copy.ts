@@ -61,7 +61,7 @@ export function copyCommand(): Command {
     .option("--offset <size>", "start here on the source")
     .option("--length <size>", "copy this much (default: to the end of the source)")
     .option("--seek <size>", "start here on the destination; a file keeps what lies around")
-    .option("--allow-write[=devices]", "permit overwriting block devices: any, or these (comma separated)")
+    .option("--allow-write [devices]", "permit overwriting block devices: any, or these (comma separated)")
     .option("--verify", "read both sides back through RAM afterwards and compare their SHA-256")
     .option("--json", "print the receipt as one JSON object")
     .option("-q, --quiet", "no progress, no receipt")

@@ -7,7 +7,7 @@ import type { LabRunOptions } from "../lab/run.ts";
 import { runInLab } from "../lab/run.ts";
 import { topologies } from "../lab/topologies/index.ts";
 
-interface RunFlags {
+export interface RunFlags {
   readonly topology: string;
   readonly disk: string[];
   readonly share: string[];
@@ -23,8 +23,16 @@ interface RunFlags {
   readonly quiet?: boolean;
 }
 
+/** What the program says about exits and errors must reach the commands below this one, too. */
+class LabCommand extends Command {
+  override copyInheritedSettings(source: Command): this {
+    for (const command of this.commands) command.copyInheritedSettings(source);
+    return super.copyInheritedSettings(source);
+  }
+}
+
 export function labCommand(): Command {
-  return new Command("lab")
+  return new LabCommand("lab")
     .description("boot a Linux kernel with peer-to-peer DMA in QEMU and run commands there")
     .enablePositionalOptions()
     .addCommand(runCommand())
@@ -121,7 +129,8 @@ async function run(command: string[], flags: RunFlags): Promise<void> {
   process.exitCode = exitCode;
 }
 
-function runOptions(command: string[], flags: RunFlags): LabRunOptions {
+/** Flags as `runInLab` wants them; what was not given is left to its defaults. */
+export function runOptions(command: string[], flags: RunFlags): LabRunOptions {
   return {
     ...{ command, stdio: "inherit", topology: flags.topology, accel: flags.accel },
     ...{ disks: flags.disk, shares: flags.share, qemuArgs: flags.qemuArg },

@@ -3,6 +3,7 @@
 import { Command, CommanderError } from "commander";
 import { ExitCode as Exit, exitCodeMeaning } from "../core/exit-codes.ts";
 import { expandBareOptions } from "./argv.ts";
+import manifest from "../package.json" with { type: "json" };
 import { addCommands } from "./commands.ts";
 import { processContext } from "./context.ts";
 import { reportError } from "./report-error.ts";
@@ -11,9 +12,10 @@ const program = new Command("p2pdma")
   .description(
     "Peer-to-peer DMA from userspace: move data between NVMe drives without a copy through system RAM",
   )
-  .version("0.1.0")
+  .version(manifest.version)
   .showHelpAfterError("(add --help for usage and examples)")
-  .configureHelp({ sortSubcommands: false })
+  // An optional value is given with "=" only; see expandBareOptions.
+  .configureHelp({ optionTerm: (option) => option.flags.replace(" [", "[=") })
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "p2pdma:")) })
   .exitOverride()
   .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`);

@@ -46,8 +46,8 @@ function lastByte(end: string): string {
 
 function speed(receipt: Receipt): string {
   const total = BigInt(receipt.lengthBytes);
-  const rate = formatBytes(Math.round((Number(total) / Math.max(1, receipt.elapsedMs)) * 1000));
-  return `${formatBytes(total)} in ${(receipt.elapsedMs / 1000).toFixed(2)} s, ${rate}/s`;
+  const rate = formatBytes(Math.round((Number(total) / Math.max(1, receipt.transferMs)) * 1000));
+  return `${formatBytes(total)} in ${(receipt.transferMs / 1000).toFixed(2)} s, ${rate}/s`;
 }
 
 function verificationLines({ verification }: Receipt): [string, string][] {

@@ -67,15 +67,17 @@ export async function copy(env: CopyEnvironment, request: CopyRequest, hooks: Co
     hooks.onRoute?.(route, range);
     const files = openBoth(env.native, src, dst, route.via === "p2p", range);
     try {
+      const moving = performance.now();
       const progress = await move(env.native, request, files, route, range, src, dst, hooks);
       await settle(env.native, files.dst, dst, range, request.seek !== undefined);
       const elapsedMs = Math.round(performance.now() - started);
+      const transferMs = Math.round(performance.now() - moving);
       if (request.verify) hooks.onVerify?.();
       const verification = request.verify
         ? await verifyByHash(env.native, files.src, files.dst, range)
         : null;
       return makeReceipt({
-        ...{ src, dst, range, route, elapsedMs, progress, verification },
+        ...{ src, dst, range, route, elapsedMs, transferMs, progress, verification },
         engine: request.engine,
         chunkBytes: request.chunkBytes,
         nativeCalls: env.native.nativeCalls() - callsBefore,

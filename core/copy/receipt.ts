@@ -44,7 +44,10 @@ export interface Receipt {
   readonly engine: EngineName;
   readonly chunkBytes: number;
   readonly queueDepth: number;
+  /** From the request to durable data, planning included. */
   readonly elapsedMs: number;
+  /** The part of it from the first read to durable data. */
+  readonly transferMs: number;
   readonly isDurable: true;
   readonly verification: Verification | null;
   readonly counters: {
@@ -64,6 +67,7 @@ export interface ReceiptParts {
   readonly engine: EngineName;
   readonly chunkBytes: number;
   readonly elapsedMs: number;
+  readonly transferMs: number;
   readonly progress: EngineProgress;
   readonly nativeCalls: number;
   readonly verification: Verification | null;
@@ -85,6 +89,7 @@ export function makeReceipt(parts: ReceiptParts): Receipt {
     chunkBytes: parts.chunkBytes,
     queueDepth: route.depth,
     elapsedMs: parts.elapsedMs,
+    transferMs: parts.transferMs,
     isDurable: true,
     verification: parts.verification,
     counters: {
