@@ -9,17 +9,17 @@ import { topologies } from "../lab/topologies/index.ts";
 
 export interface RunFlags {
   readonly topology: string;
-  readonly disk: string[];
-  readonly share: string[];
+  readonly disk?: string[];
+  readonly share?: string[];
   readonly trace?: string;
-  readonly traceEvent: string[];
+  readonly traceEvent?: string[];
   readonly kernel?: string;
   readonly append?: string;
   readonly memory?: number;
   readonly latency?: number;
   readonly timeout?: number;
   readonly accel: AccelRequest;
-  readonly qemuArg: string[];
+  readonly qemuArg?: string[];
   readonly quiet?: boolean;
 }
 
@@ -27,14 +27,14 @@ export interface RunFlags {
 class LabCommand extends Command {
   override copyInheritedSettings(source: Command): this {
     for (const command of this.commands) command.copyInheritedSettings(source);
-    return super.copyInheritedSettings(source);
+    return super.copyInheritedSettings(source).enablePositionalOptions();
   }
 }
 
 export function labCommand(): Command {
   return new LabCommand("lab")
     .description("boot a Linux kernel with peer-to-peer DMA in QEMU and run commands there")
-    .enablePositionalOptions()
+    .enablePositionalOptions() // the options behind COMMAND are its own
     .addCommand(runCommand())
     .addCommand(shellCommand())
     .addCommand(listCommand())
@@ -101,18 +101,13 @@ function buildCommand(): Command {
 function withMachineOptions(command: Command): Command {
   return command
     .option("-t, --topology <name>", "machine to boot, see `p2pdma lab list`", "switch")
-    .option("--disk <file>", "raw image to use for drive A; once more for B, C...", collect, [])
-    .option("--share <dir>", "directory the guest may write, at the same path; repeatable", collect, [])
+    .option("--disk <file>", "raw image to use for drive A; once more for B, C...", collect)
+    .option("--share <dir>", "directory the guest may write, at the same path; repeatable", collect)
     .option("--latency <time>", "of drives that store nothing (topology fast): 0, 500us, 10ms", parseLatency)
     .option("--memory <MiB>", "memory of the guest", parsePositive)
     .option("--timeout <seconds>", "kill the guest when COMMAND takes longer", parsePositive)
     .option("--trace <file>", "write QEMU's record of the drives' commands and addresses there")
-    .option(
-      "--trace-event <pattern>",
-      "QEMU events to trace instead of the usual ones; repeatable",
-      collect,
-      [],
-    )
+    .option("--trace-event <pattern>", "QEMU events to trace instead of the usual ones; repeatable", collect)
     .option("--kernel <file>", "boot this bzImage")
     .option("--append <args>", "more kernel parameters")
     .addOption(
@@ -120,7 +115,7 @@ function withMachineOptions(command: Command): Command {
         .choices(["auto", "kvm", "tcg"])
         .default("auto"),
     )
-    .option("--qemu-arg <arg>", "one more argument for QEMU; repeatable", collect, [])
+    .option("--qemu-arg <arg>", "one more argument for QEMU; repeatable", collect)
     .option("-q, --quiet", "no progress messages on stderr");
 }
 
@@ -131,24 +126,23 @@ async function run(command: string[], flags: RunFlags): Promise<void> {
 
 /** Flags as `runInLab` wants them; what was not given is left to its defaults. */
 export function runOptions(command: string[], flags: RunFlags): LabRunOptions {
+  const { disk, share, qemuArg, trace, traceEvent, kernel, append, memory, latency, timeout } = flags;
   return {
     ...{ command, stdio: "inherit", topology: flags.topology, accel: flags.accel },
-    ...{ disks: flags.disk, shares: flags.share, qemuArgs: flags.qemuArg },
-    ...(flags.trace === undefined ? {} : { trace: traceRequest(flags.trace, flags.traceEvent) }),
-    ...(flags.kernel === undefined ? {} : { kernel: flags.kernel }),
-    ...(flags.append === undefined ? {} : { append: flags.append }),
-    ...(flags.memory === undefined ? {} : { memoryMiB: Math.ceil(flags.memory) }),
-    ...(flags.latency === undefined ? {} : { latencyNs: flags.latency }),
-    ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout * 1000 }),
-    ...(flags.quiet ? {} : { onProgress: (text: string) => process.stderr.write(`p2pdma lab: ${text}\n`) }),
+    ...(disk && { disks: disk }),
+    ...(share && { shares: share }),
+    ...(qemuArg && { qemuArgs: qemuArg }),
+    ...(trace !== undefined && { trace: { file: trace, ...(traceEvent && { events: traceEvent }) } }),
+    ...(kernel !== undefined && { kernel }),
+    ...(append !== undefined && { append }),
+    ...(memory !== undefined && { memoryMiB: Math.ceil(memory) }),
+    ...(latency !== undefined && { latencyNs: latency }),
+    ...(timeout !== undefined && { timeoutMs: timeout * 1000 }),
+    ...(!flags.quiet && { onProgress: (text: string) => process.stderr.write(`p2pdma lab: ${text}\n`) }),
   };
 }
 
-function traceRequest(file: string, events: string[]): { file: string; events?: string[] } {
-  return events.length > 0 ? { file, events } : { file };
-}
-
-function collect(value: string, previous: string[]): string[] {
+function collect(value: string, previous: string[] = []): string[] {
   return [...previous, value];
 }
 

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
-import { LabError, labUsageError } from "./errors.ts";
+import { labUsageError } from "./errors.ts";
 
-/** The lab kernel's image: the one named, else the cached one, else built now (some minutes). */
-export async function labKernel(named?: string, env: NodeJS.ProcessEnv = process.env): Promise<string> {
-  const image = named ?? env.P2PDMA_LAB_KERNEL;
+/**
+ * The lab kernel's image: the one named, else the cached one, else built now (some minutes).
+ * @throws LabError when the one named is not there, KernelBuildError when it cannot be built.
+ */
+export async function labKernel(named?: string, options: { signal?: AbortSignal } = {}): Promise<string> {
+  const image = named ?? process.env.P2PDMA_LAB_KERNEL;
   if (image !== undefined) return existing(image);
-  try {
-    const { ensureKernel } = await import("../kernel-series/build.ts");
-    const { bzImage } = await ensureKernel({});
-    return bzImage;
-  } catch (cause) {
-    throw new LabError(`Cannot provide the lab kernel: ${(cause as Error).message}`, {
-      hint:
-        (cause as { hint?: string }).hint ?? "p2pdma lab run --kernel FILE takes one that is built already",
-      cause,
-    });
-  }
+  const { ensureKernel } = await import("../kernel-series/build.ts");
+  return (await ensureKernel(options)).bzImage;
 }
 
 function existing(image: string): string {

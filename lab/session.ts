@@ -42,6 +42,7 @@ export class LabSession {
   private readonly errors: OutputPump;
   private readonly waiting: { kinds: Expected[]; settle: (message: GuestMessage | LabError) => void }[] = [];
   private failure: LabError | undefined;
+  private isUp = false;
   private isOff = false;
   private isRunning = false;
 
@@ -76,6 +77,7 @@ export class LabSession {
     this.machine.channels.control.write(setup);
     try {
       await this.expect("hello");
+      this.isUp = true;
       await this.expect("ready");
     } finally {
       clearTimeout(timer);
@@ -177,6 +179,6 @@ export class LabSession {
   private death(how: string): LabError {
     const lines = this.consoleTail();
     const panic = lines.find((line) => line.includes("Kernel panic"))?.replace(/^\[[ 0-9.]*\] */, "");
-    return guestError(`The lab guest died (${panic ?? how})`, lines);
+    return guestError(`The lab guest ${this.isUp ? "died" : "did not start"}: ${panic ?? how}`, lines);
   }
 }

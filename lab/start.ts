@@ -48,9 +48,11 @@ export async function startLab(options: LabOptions = {}): Promise<LabSession> {
   const disks = checkDisks(options.disks ?? [], drives);
   const shares = checkShares(options.shares ?? []);
   const qemu = findQemu();
-  const kernel = await labKernel(options.kernel);
+  const kernel = await labKernel(options.kernel, options.signal ? { signal: options.signal } : {});
   const boot = { ...options, topology, drives, disks, shares, qemu, kernel };
-  return bootGuest({ ...boot, accel: await resolveAccel(boot) });
+  const accel = await resolveAccel(boot);
+  options.signal?.throwIfAborted();
+  return bootGuest({ ...boot, accel });
 }
 
 interface Boot extends Omit<LabOptions, "topology" | "shares"> {
