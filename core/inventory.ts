@@ -3,7 +3,7 @@ import type { Native } from "../ffi/index.ts";
 import { listControllers, type NvmeController } from "./nvme/controllers.ts";
 import { listProviders, type Provider } from "./p2pmem/providers.ts";
 import { probeAllocator } from "./p2pmem/staging.ts";
-import type { SystemFiles } from "./sysfs.ts";
+import type { SystemView } from "./sysfs.ts";
 
 /** Byte counts are strings, as they can pass 2^53. */
 export interface Inventory {
@@ -40,7 +40,7 @@ export interface ListedProvider {
 }
 
 /** What there is to copy and to copy through. Each allocator is tried with one page. */
-export function takeInventory(sys: SystemFiles, native: Native): Inventory {
+export function takeInventory(sys: SystemView, native: Native): Inventory {
   return {
     schema: "p2pdma.list/1",
     controllers: listControllers(sys).map(listController),

@@ -3,20 +3,26 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * Reads below one root directory, so that a saved tree can stand in for a
- * machine. Missing and unreadable files answer undefined: sysfs changes while
- * it is read, and devices vanish.
+ * What the kernel shows in files (sysfs, procfs, /boot), read below one root.
+ * Missing and unreadable files answer undefined: sysfs changes while it is
+ * read, and devices vanish.
  */
-export class SystemFiles {
-  constructor(readonly root: string = "/") {}
+export abstract class SystemView {
+  /** Whole content. */
+  abstract bytes(path: string): Uint8Array | undefined;
+  /** Sorted names in a directory; empty when there is none. */
+  abstract list(path: string): string[];
+  /** Where a path leads when all links are followed, below the same root. */
+  abstract resolve(path: string): string | undefined;
 
-  /** Content without trailing white space. */
+  exists(path: string): boolean {
+    return this.resolve(path) !== undefined;
+  }
+
+  /** Content as text, without trailing white space. */
   text(path: string): string | undefined {
-    try {
-      return readFileSync(join(this.root, path), "utf8").trimEnd();
-    } catch {
-      return undefined;
-    }
+    const bytes = this.bytes(path);
+    return bytes && Buffer.from(bytes).toString("utf8").trimEnd();
   }
 
   /** Content as a non-negative integer, decimal or 0x hexadecimal. */
@@ -24,9 +30,23 @@ export class SystemFiles {
     const text = this.text(path)?.trim();
     return text !== undefined && /^(0x[0-9a-f]+|\d+)$/i.test(text) ? BigInt(text) : undefined;
   }
+}
 
-  /** Sorted names in a directory; empty when there is none. */
-  list(path: string): string[] {
+/** The files of this machine, or of a saved tree under another root. */
+export class SystemFiles extends SystemView {
+  constructor(readonly root: string = "/") {
+    super();
+  }
+
+  override bytes(path: string): Uint8Array | undefined {
+    try {
+      return readFileSync(join(this.root, path));
+    } catch {
+      return undefined;
+    }
+  }
+
+  override list(path: string): string[] {
     try {
       return readdirSync(join(this.root, path)).sort();
     } catch {
@@ -34,8 +54,7 @@ export class SystemFiles {
     }
   }
 
-  /** Where a link leads, as a path below the root. */
-  resolve(path: string): string | undefined {
+  override resolve(path: string): string | undefined {
     try {
       const real = realpathSync(join(this.root, path));
       const root = realpathSync(this.root);
@@ -45,7 +64,7 @@ export class SystemFiles {
     }
   }
 
-  exists(path: string): boolean {
+  override exists(path: string): boolean {
     return existsSync(join(this.root, path));
   }
 }

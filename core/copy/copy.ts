@@ -3,7 +3,7 @@ import { type ChunkError, errnoName, errnoText, type Native } from "../../ffi/in
 import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { type AllocatorKind, listProviders } from "../p2pmem/providers.ts";
-import type { SystemFiles } from "../sysfs.ts";
+import type { SystemView } from "../sysfs.ts";
 import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
 import { type EngineName, type EngineProgress, type EngineRun, startEngine } from "./engine.ts";
 import { closeBoth, type Files, openBoth, settle } from "./files.ts";
@@ -30,7 +30,7 @@ export interface CopyRequest extends RangeRequest {
 
 /** The machine a copy runs on; passed in, so that the planning can be tested without one. */
 export interface CopyEnvironment {
-  readonly sys: SystemFiles;
+  readonly sys: SystemView;
   readonly native: Native;
 }
 

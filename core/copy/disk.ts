@@ -2,7 +2,7 @@
 import { basename, dirname } from "node:path";
 import type { Bdf } from "../pci/bdf.ts";
 import { pciFunctionOf } from "../pci/device.ts";
-import type { SystemFiles } from "../sysfs.ts";
+import type { SystemView } from "../sysfs.ts";
 
 /** Names that stay the same across boots, as far as the device tells them. */
 export interface Identity {
@@ -40,7 +40,7 @@ export function deviceNumber(dev: bigint): string {
 }
 
 /** Reads a block device by number; undefined when there is none (a network or virtual file system, say). */
-export function readBlockDevice(sys: SystemFiles, number: string): BlockDevice | undefined {
+export function readBlockDevice(sys: SystemView, number: string): BlockDevice | undefined {
   const at = sys.resolve(`/sys/dev/block/${number}`);
   if (!at) return undefined;
   const disk = sys.exists(`${at}/partition`) ? dirname(at) : at;
@@ -59,7 +59,7 @@ export function readBlockDevice(sys: SystemFiles, number: string): BlockDevice |
   };
 }
 
-function readIdentity(sys: SystemFiles, disk: string): Identity {
+function readIdentity(sys: SystemView, disk: string): Identity {
   const field = (...files: string[]) =>
     files.map((file) => sys.text(`${disk}/${file}`)?.trim()).find((text) => text);
   return {

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { type Native, SyscallError } from "../../ffi/index.ts";
 import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
-import type { SystemFiles } from "../sysfs.ts";
+import type { SystemView } from "../sysfs.ts";
 import { type BlockDevice, deviceNumber, readBlockDevice } from "./disk.ts";
 import { fileSystemOf } from "./mounts.ts";
 
@@ -34,7 +34,7 @@ const FALLBACK_BLOCK_BYTES = 4096;
 const DIRECT_FILE_SYSTEMS = ["ext4", "xfs"];
 
 /** @throws P2pdmaError NOT_FOUND for a source that is not there, NOT_COPYABLE for what is no file or block device. */
-export function readSource(sys: SystemFiles, native: Native, path: string): Endpoint {
+export function readSource(sys: SystemView, native: Native, path: string): Endpoint {
   const stat = statOf(path);
   if (!stat)
     throw new P2pdmaError("NOT_FOUND", ExitCode.failed, `Cannot open source "${path}": no such file`);
@@ -42,7 +42,7 @@ export function readSource(sys: SystemFiles, native: Native, path: string): Endp
 }
 
 /** A path that is not there becomes a file to be made, if its directory is there. */
-export function readDestination(sys: SystemFiles, native: Native, path: string): Endpoint {
+export function readDestination(sys: SystemView, native: Native, path: string): Endpoint {
   const stat = statOf(path);
   if (stat) return existingEndpoint(sys, native, path, stat);
   const directory = statOf(dirname(path));
@@ -61,7 +61,7 @@ export function readDestination(sys: SystemFiles, native: Native, path: string):
   return fileEndpoint(sys, path, deviceNumber(directory.dev), undefined, undefined);
 }
 
-function existingEndpoint(sys: SystemFiles, native: Native, path: string, stat: BigIntStats): Endpoint {
+function existingEndpoint(sys: SystemView, native: Native, path: string, stat: BigIntStats): Endpoint {
   const real = realpathSync(path);
   if (stat.isBlockDevice()) return blockEndpoint(sys, real, deviceNumber(stat.rdev));
   if (stat.isFile()) {
@@ -74,7 +74,7 @@ function existingEndpoint(sys: SystemFiles, native: Native, path: string, stat: 
   );
 }
 
-function blockEndpoint(sys: SystemFiles, path: string, number: string): Endpoint {
+function blockEndpoint(sys: SystemView, path: string, number: string): Endpoint {
   const device = readBlockDevice(sys, number);
   if (!device)
     throw new P2pdmaError("NOT_FOUND", ExitCode.failed, `Cannot find "${path}" (${number}) in sysfs`);
@@ -92,7 +92,7 @@ function blockEndpoint(sys: SystemFiles, path: string, number: string): Endpoint
 }
 
 function fileEndpoint(
-  sys: SystemFiles,
+  sys: SystemView,
   path: string,
   number: string,
   stat: BigIntStats | undefined,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { SystemFiles } from "../sysfs.ts";
+import type { SystemView } from "../sysfs.ts";
 
 export interface Mount {
   /** `259:1` */
@@ -10,7 +10,7 @@ export interface Mount {
 }
 
 /** The mounts this process sees, from /proc/self/mountinfo. */
-export function listMounts(sys: SystemFiles): Mount[] {
+export function listMounts(sys: SystemView): Mount[] {
   const lines = sys.text("/proc/self/mountinfo")?.split("\n") ?? [];
   return lines.flatMap((line) => {
     const fields = line.split(" ");
@@ -28,12 +28,12 @@ export function listMounts(sys: SystemFiles): Mount[] {
 }
 
 /** Type of the file system that a device number belongs to. */
-export function fileSystemOf(sys: SystemFiles, deviceNumber: string): string | undefined {
+export function fileSystemOf(sys: SystemView, deviceNumber: string): string | undefined {
   return listMounts(sys).find((mount) => mount.deviceNumber === deviceNumber)?.fileSystem;
 }
 
 /** Block devices in use as swap, as paths. */
-export function listSwaps(sys: SystemFiles): string[] {
+export function listSwaps(sys: SystemView): string[] {
   const lines = sys.text("/proc/swaps")?.split("\n").slice(1) ?? [];
   return lines.map((line) => unescapeOctal(line.split(/\s+/)[0] ?? "")).filter((path) => path);
 }

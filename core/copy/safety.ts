@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { statSync } from "node:fs";
 import { type P2pdmaError, refused, usageError } from "../errors.ts";
-import type { SystemFiles } from "../sysfs.ts";
+import type { SystemView } from "../sysfs.ts";
 import { type BlockDevice, deviceNumber } from "./disk.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { listMounts, listSwaps } from "./mounts.ts";
@@ -37,7 +37,7 @@ export function describeDevice(endpoint: Endpoint): string {
  * Refuses a destination that something else is using.
  * @throws P2pdmaError IN_USE naming what holds it.
  */
-export function checkUnused(sys: SystemFiles, endpoint: Endpoint): void {
+export function checkUnused(sys: SystemView, endpoint: Endpoint): void {
   if (endpoint.kind !== "block" || !endpoint.device) return;
   const reason = inUse(sys, endpoint.device);
   if (reason) throw refused("IN_USE", `Cannot overwrite "${endpoint.path}": ${reason}`);
@@ -46,7 +46,7 @@ export function checkUnused(sys: SystemFiles, endpoint: Endpoint): void {
   }
 }
 
-function inUse(sys: SystemFiles, device: BlockDevice): string | undefined {
+function inUse(sys: SystemView, device: BlockDevice): string | undefined {
   const parts = overlappingParts(sys, device);
   const mount = listMounts(sys).find((candidate) => parts.has(candidate.deviceNumber));
   if (mount) return `${parts.get(mount.deviceNumber)} is mounted on ${mount.mountPoint}`;
@@ -60,7 +60,7 @@ function inUse(sys: SystemFiles, device: BlockDevice): string | undefined {
 }
 
 /** The device itself, the disk it is part of, and for a disk all its partitions: number to name. */
-function overlappingParts(sys: SystemFiles, device: BlockDevice): Map<string, string> {
+function overlappingParts(sys: SystemView, device: BlockDevice): Map<string, string> {
   const names =
     device.name === device.disk
       ? [device.name, ...partitionsOf(sys, device.disk)]
@@ -68,7 +68,7 @@ function overlappingParts(sys: SystemFiles, device: BlockDevice): Map<string, st
   return new Map(names.map((name) => [sys.text(`/sys/class/block/${name}/dev`) ?? "", name]));
 }
 
-function partitionsOf(sys: SystemFiles, disk: string): string[] {
+function partitionsOf(sys: SystemView, disk: string): string[] {
   const at = `/sys/class/block/${disk}`;
   return sys.list(at).filter((entry) => sys.exists(`${at}/${entry}/partition`));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type Bdf, parseBdf } from "../pci/bdf.ts";
-import type { SystemFiles } from "../sysfs.ts";
+import type { SystemView } from "../sysfs.ts";
 
 export interface NvmeNamespace {
   /** Block device name: `nvme0n1`. */
@@ -28,14 +28,14 @@ export interface NvmeController {
 const CLASS = "/sys/class/nvme";
 
 /** All NVMe controllers the kernel's driver has, by name. */
-export function listControllers(sys: SystemFiles): NvmeController[] {
+export function listControllers(sys: SystemView): NvmeController[] {
   return sys
     .list(CLASS)
     .filter((name) => /^nvme\d+$/.test(name))
     .map((name) => readController(sys, name));
 }
 
-function readController(sys: SystemFiles, name: string): NvmeController {
+function readController(sys: SystemView, name: string): NvmeController {
   const at = `${CLASS}/${name}`;
   const field = (file: string) => sys.text(`${at}/${file}`)?.trim() ?? "";
   return {
@@ -52,14 +52,14 @@ function readController(sys: SystemFiles, name: string): NvmeController {
 }
 
 /** With native multipath the usable node hangs below the subsystem; `nvme0c0n1` is the hidden path to it. */
-function listNamespaces(sys: SystemFiles, controller: string): NvmeNamespace[] {
+function listNamespaces(sys: SystemView, controller: string): NvmeNamespace[] {
   return sys.list(`${CLASS}/${controller}`).flatMap((entry) => {
     const match = /^nvme(\d+)(?:c\d+)?n(\d+)$/.exec(entry);
     return match ? [readNamespace(sys, `nvme${match[1]}n${match[2]}`)] : [];
   });
 }
 
-function readNamespace(sys: SystemFiles, name: string): NvmeNamespace {
+function readNamespace(sys: SystemView, name: string): NvmeNamespace {
   const at = `/sys/class/block/${name}`;
   return {
     name,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { type Bdf, parseBdf } from "../pci/bdf.ts";
-import { type PciPlace, type PciResource, readDriver, readPlace, readResources } from "../pci/device.ts";
-import type { SystemFiles } from "../sysfs.ts";
+import { type PciResource, readDriver, readResources } from "../pci/device.ts";
+import type { SystemView } from "../sysfs.ts";
 
 /** How userspace gets at a provider's memory: the sysfs file, or mmap of the NVMe character device. */
 export type AllocatorKind = "sysfs" | "chardev";
@@ -23,13 +23,12 @@ export interface Provider {
   /** Those that may work; a character device tells only when mapped. */
   readonly allocators: readonly Allocator[];
   readonly resources: readonly PciResource[];
-  readonly place: PciPlace | undefined;
 }
 
 const DEVICES = "/sys/bus/pci/devices";
 
 /** All providers of the machine, by address. */
-export function listProviders(sys: SystemFiles): Provider[] {
+export function listProviders(sys: SystemView): Provider[] {
   return sys.list(DEVICES).flatMap((entry) => {
     const bdf = parseBdf(entry);
     return bdf && sys.exists(`${DEVICES}/${bdf}/p2pmem`) ? [readProvider(sys, bdf)] : [];
@@ -44,11 +43,11 @@ export function findProvider(providers: readonly Provider[], wanted: string): Pr
 }
 
 /** Free p2pmem of a provider now, in bytes; undefined when it has gone. */
-export function readAvailable(sys: SystemFiles, bdf: Bdf): bigint | undefined {
+export function readAvailable(sys: SystemView, bdf: Bdf): bigint | undefined {
   return sys.integer(`${DEVICES}/${bdf}/p2pmem/available`);
 }
 
-function readProvider(sys: SystemFiles, bdf: Bdf): Provider {
+function readProvider(sys: SystemView, bdf: Bdf): Provider {
   const at = `${DEVICES}/${bdf}`;
   const controller = sys.list(`${at}/nvme`).find((name) => /^nvme\d+$/.test(name));
   return {
@@ -59,11 +58,10 @@ function readProvider(sys: SystemFiles, bdf: Bdf): Provider {
     isPublished: sys.text(`${at}/p2pmem/published`) === "1",
     allocators: listAllocators(sys, at, controller),
     resources: readResources(sys, bdf),
-    place: readPlace(sys, bdf),
   };
 }
 
-function listAllocators(sys: SystemFiles, at: string, controller: string | undefined): Allocator[] {
+function listAllocators(sys: SystemView, at: string, controller: string | undefined): Allocator[] {
   const found: Allocator[] = [];
   if (sys.exists(`${at}/p2pmem/allocate`)) found.push({ kind: "sysfs", path: `${at}/p2pmem/allocate` });
   if (controller && sys.exists(`/dev/${controller}`))

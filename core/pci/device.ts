@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { basename } from "node:path";
-import type { SystemFiles } from "../sysfs.ts";
+import type { SystemView } from "../sysfs.ts";
 import { type Bdf, parseBdf } from "./bdf.ts";
 
 /** One window of a PCI function in CPU physical addresses. `end` is inclusive, as in sysfs. */
@@ -11,19 +11,10 @@ export interface PciResource {
   readonly flags: bigint;
 }
 
-/** Bridges and functions from the host bridge down to the device itself, and the device's place. */
-export interface PciPlace {
-  readonly bdf: Bdf;
-  /** `pci0000:00` */
-  readonly hostBridge: string;
-  /** Root port first, the device itself last. */
-  readonly path: readonly Bdf[];
-}
-
 const IORESOURCE_MEM = 0x200n;
 
 /** Memory windows of a function, unassigned ones left out. */
-export function readResources(sys: SystemFiles, bdf: Bdf): PciResource[] {
+export function readResources(sys: SystemView, bdf: Bdf): PciResource[] {
   const lines = sys.text(`/sys/bus/pci/devices/${bdf}/resource`)?.split("\n") ?? [];
   return lines.flatMap((line, index) => {
     const fields = line.trim().split(/\s+/);
@@ -33,16 +24,6 @@ export function readResources(sys: SystemFiles, bdf: Bdf): PciResource[] {
   });
 }
 
-/** Where a function sits in the PCI tree; undefined when it has gone. */
-export function readPlace(sys: SystemFiles, bdf: Bdf): PciPlace | undefined {
-  const real = sys.resolve(`/sys/bus/pci/devices/${bdf}`);
-  if (!real) return undefined;
-  const parts = real.split("/");
-  const path = parts.map(parseBdf).filter((part) => part !== undefined);
-  const hostBridge = parts.find((part) => /^pci[0-9a-f]+:[0-9a-f]{2}$/.test(part));
-  return hostBridge ? { bdf, hostBridge, path } : undefined;
-}
-
 /** The nearest PCI function above or at a sysfs device path, the one that does its DMA. */
 export function pciFunctionOf(sysfsPath: string): Bdf | undefined {
   const parts = sysfsPath.split("/").map(parseBdf);
@@ -50,7 +31,7 @@ export function pciFunctionOf(sysfsPath: string): Bdf | undefined {
 }
 
 /** Name of the bound driver. */
-export function readDriver(sys: SystemFiles, bdf: Bdf): string | undefined {
+export function readDriver(sys: SystemView, bdf: Bdf): string | undefined {
   const driver = sys.resolve(`/sys/bus/pci/devices/${bdf}/driver`);
   return driver && basename(driver);
 }

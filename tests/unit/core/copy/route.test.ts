@@ -22,7 +22,6 @@ function provider(bdf: string, name: string): Provider {
     },
     allocators: [{ kind: "sysfs", path }],
     resources: [{ index: 2, start: 0xf4000000n, end: 0xf7ffffffn, flags: 0x200n }],
-    place: undefined,
   };
 }
 
