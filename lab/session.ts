@@ -44,6 +44,8 @@ export class LabSession {
   private failure: LabError | undefined;
   private isUp = false;
   private isOff = false;
+  private closing: Promise<void> | undefined;
+  private isBusy = false;
   private isRunning = false;
 
   constructor(private readonly machine: Machine) {
@@ -74,11 +76,14 @@ export class LabSession {
       () => this.kill(`The lab guest did not come up within ${timeoutMs / 1000} s`),
       timeoutMs,
     );
+    // Both at once: one read may bring both lines.
+    const [hello, ready] = [this.expect("hello"), this.expect("ready")];
+    ready.catch(() => {}); // reported by `hello`
     this.machine.channels.control.write(setup);
     try {
-      await this.expect("hello");
+      await hello;
       this.isUp = true;
-      await this.expect("ready");
+      await ready;
     } finally {
       clearTimeout(timer);
     }
@@ -86,6 +91,14 @@ export class LabSession {
 
   /** Runs one command to its end. @throws LabError when the guest dies before it. */
   async run(command: GuestCommand): Promise<CommandStatus> {
+    if (this.isBusy) throw new TypeError("a lab guest runs one command at a time");
+    this.isBusy = true;
+    return this.runAlone(command).finally(() => {
+      this.isBusy = this.isRunning = false;
+    });
+  }
+
+  private async runAlone(command: GuestCommand): Promise<CommandStatus> {
     const ended = this.expect("exit", "signal");
     ended.catch(() => {}); // a guest that dies early is reported by `started`
     const started = this.expect("started");
@@ -119,7 +132,12 @@ export class LabSession {
   }
 
   /** Powers the guest off, with its files synced, and waits for QEMU to be gone. */
-  async close(timeoutMs = 10_000): Promise<void> {
+  close(timeoutMs = 10_000): Promise<void> {
+    this.closing ??= this.powerOff(timeoutMs);
+    return this.closing;
+  }
+
+  private async powerOff(timeoutMs: number): Promise<void> {
     const timer = setTimeout(() => this.machine.kill(), timeoutMs);
     if (!this.failure) {
       const off = this.expect("off");
