@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+import { mkdirSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { type KernelImage, publish, readCached } from "./cache.ts";
+import { KernelBuildError } from "./errors.ts";
+import { buildFolder, cacheRoot, seriesFolder } from "./folders.ts";
+import { type Flavour, type InputOptions, kernelInputs, kernelKey } from "./inputs.ts";
+import { withInterrupts } from "./interrupts.ts";
+import { withLock } from "./lock.ts";
+import { createProgress } from "./progress.ts";
+import { requireBuildTools } from "./requirements.ts";
+import { compile, configure, unpack } from "./steps.ts";
+
+export type { KernelImage } from "./cache.ts";
+export { KernelBuildError } from "./errors.ts";
+export { cacheRoot } from "./folders.ts";
+export { type Flavour, type KernelInputs, kernelInputs, kernelKey } from "./inputs.ts";
+
+export interface BuildOptions extends InputOptions {
+  /** Stops the build, besides SIGINT, SIGTERM and SIGHUP. */
+  readonly signal?: AbortSignal;
+  /** Where progress is shown; default: stderr. */
+  readonly output?: NodeJS.WriteStream | NodeJS.WritableStream;
+}
+
+/** The cached kernel for the patches and the configuration as they are now; does not build. */
+export function findKernel(flavour: Flavour = "lab", options: InputOptions = {}): KernelImage | undefined {
+  const cache = options.cache ?? cacheRoot();
+  return readCached(cache, kernelInputs({ ...options, flavour }));
+}
+
+/**
+ * The kernel for the patches and the configuration as they are now, built if it is not in the cache: some
+ * minutes on two cores, and 1 GB of disk space while it lasts. A build that was interrupted is taken up again,
+ * and two at once build once. Throws KernelBuildError.
+ */
+export async function ensureKernel(options: BuildOptions = {}): Promise<KernelImage> {
+  const cache = options.cache ?? cacheRoot();
+  const inputs = kernelInputs(options);
+  const cached = readCached(cache, inputs);
+  if (cached) return cached;
+
+  requireBuildTools(cache);
+  const output = options.output ?? process.stderr;
+  const folder = buildFolder(cache, kernelKey(inputs));
+  const onWait = () =>
+    void output.write(`kernel: waiting for another process that builds it (${folder.lock})\n`);
+  return withInterrupts(options.signal, (signal) =>
+    withLock(folder.lock, { onWait, signal }, async (lock) => {
+      const built = readCached(cache, inputs);
+      if (built) return built;
+      output.write(`kernel: building it once, some minutes; log: ${folder.log}\n`);
+      const startedMs = Date.now();
+      const series = options.series ?? seriesFolder();
+      mkdirSync(folder.path, { recursive: true });
+      const progress = createProgress({ output });
+      try {
+        const build = { series, inputs, folder, progress, signal, lock };
+        await unpack(build);
+        await configure(build);
+        await compile(build);
+      } finally {
+        progress.stop();
+      }
+      return publish(cache, inputs, startedMs);
+    }),
+  );
+}
+
+/** Builds the flavour named on the command line, "lab" if none is, and prints the path of the image. */
+async function main(flavour = "lab"): Promise<void> {
+  try {
+    if (flavour !== "lab" && flavour !== "debug")
+      throw new KernelBuildError(`There is no flavour "${flavour}"`);
+    const { bzImage } = await ensureKernel({ flavour });
+    process.stdout.write(`${bzImage}\n`);
+  } catch (error) {
+    if (!(error instanceof KernelBuildError)) throw error;
+    process.stderr.write(
+      `kernel: ${error.message}\n${error.hint === undefined ? "" : `hint: ${error.hint}\n`}`,
+    );
+    process.exitCode = error.exitCode;
+  }
+}
+
+// Not when this is part of the bundle, whose file has another name.
+const isProgram = import.meta.url === pathToFileURL(process.argv[1] ?? "").href;
+if (isProgram && import.meta.url.endsWith("/kernel-series/build.ts")) await main(process.argv[2]);
