@@ -119,6 +119,8 @@ static uint32_t invent_length(struct p2p_ring *ring, const struct p2p_request *r
 		length = request->offset < end ? end - request->offset : 0;
 	if (request->direction == P2P_WRITE && fake_plan.writes_nothing)
 		length = 0;
+	if (fake_plan.most_bytes && length > fake_plan.most_bytes)
+		length = fake_plan.most_bytes;
 	if (length && chance(fake_plan.short_pct)) {
 		/* One stall is nothing, two in a row are an end. */
 		uint64_t least = *has_stalled ? fake_plan.block_bytes : 0;

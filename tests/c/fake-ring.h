@@ -27,6 +27,7 @@ struct fake_plan {
 	uint64_t base;			/* offset of the first byte */
 	uint64_t source_end;		/* reads end here; 0: at the end */
 	uint32_t block_bytes;		/* what O_DIRECT wants */
+	uint32_t most_bytes;		/* moved by one request; 0: no limit */
 	uint32_t short_pct;		/* of requests that move less */
 	uint32_t transient_pct;		/* of requests that fail once with EIO */
 	uint32_t soft_pct;		/* of requests that return EINTR or EAGAIN */

@@ -214,6 +214,22 @@ static void gives_up_on_endless_eagain(void)
 	fixture_close(&fixture);
 }
 
+/* Far more of them than the limit, but never that many in a row. */
+static void outlives_scattered_eagain(void)
+{
+	const struct p2p_extent extent = { 0, 0, DEVICE_BYTES };
+	struct fixture fixture;
+
+	plan_devices(19, 0);
+	fixture_open(&fixture, &extent, 1, 2, DEVICE_BYTES, BLOCK);
+	fake_plan.most_bytes = BLOCK;
+	fake_plan.soft_pct = 80;
+	CHECK_EQ(p2p_pump_run(&fixture.job), 0);
+	CHECK(fake_seen.softs > 3000);
+	CHECK(!memcmp(destination, source, DEVICE_BYTES));
+	fixture_close(&fixture);
+}
+
 static void counts_beyond_the_log(void)
 {
 	struct fixture fixture;
@@ -261,13 +277,15 @@ static void stops_at_the_first_error(void)
 static void drains_when_told(void)
 {
 	struct fixture fixture;
+	int ret;
 
 	for (uint64_t seed = 1; seed < 100; seed++) {
 		open_straight(&fixture, seed);
 		fake_plan.short_pct = 30;
-		fake_plan.cancel_after = 1 + seed % 20;
+		fake_plan.cancel_after = 1 + seed % 32;
 		fake_plan.cancel = P2P_CANCEL_DRAIN;
-		CHECK_EQ(p2p_pump_run(&fixture.job), fixture.status.chunks_done == 16 ? 0 : -ECANCELED);
+		ret = p2p_pump_run(&fixture.job);
+		CHECK_EQ(ret, fixture.status.chunks_done == 16 ? 0 : -ECANCELED);
 		check_straight(&fixture);
 		CHECK_EQ(fixture.status.bytes_read, fixture.status.bytes_written);
 		CHECK_EQ(fixture.status.bytes_read, fixture.status.chunks_done * CHUNK);
@@ -279,15 +297,17 @@ static void drains_when_told(void)
 static void aborts_when_told(void)
 {
 	struct fixture fixture;
+	int ret;
 
 	for (uint64_t seed = 1; seed < 100; seed++) {
 		open_straight(&fixture, seed);
 		fake_plan.short_pct = 30;
 		fake_plan.transient_pct = 10;
 		fixture.job.retries = 100;
-		fake_plan.cancel_after = 1 + seed % 20;
+		fake_plan.cancel_after = 1 + seed % 32;
 		fake_plan.cancel = P2P_CANCEL_ABORT;
-		CHECK_EQ(p2p_pump_run(&fixture.job), fixture.status.chunks_done == 16 ? 0 : -ECANCELED);
+		ret = p2p_pump_run(&fixture.job);
+		CHECK_EQ(ret, fixture.status.chunks_done == 16 ? 0 : -ECANCELED);
 		check_straight(&fixture);
 		CHECK_EQ(fake_seen.queued_after_cancel[P2P_READ], 0);
 		CHECK_EQ(fake_seen.queued_after_cancel[P2P_WRITE], 0);
@@ -575,6 +595,7 @@ int main(void)
 		  retries_as_often_as_told },
 		{ "p2p_pump_run() does not repeat the hopeless", does_not_repeat_the_hopeless },
 		{ "p2p_pump_run() gives up on endless EAGAIN", gives_up_on_endless_eagain },
+		{ "p2p_pump_run() outlives scattered EAGAIN", outlives_scattered_eagain },
 		{ "p2p_pump_run() counts errors beyond the log", counts_beyond_the_log },
 		{ "p2p_pump_run() stops at the first error when asked to",
 		  stops_at_the_first_error },
