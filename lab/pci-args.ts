@@ -4,7 +4,7 @@ import type { Drive, Endpoint, HostBridge, PciNode, PciSwitch, RootPort } from "
 /** A tree of PCI nodes as QEMU arguments. The drives' backends are `disk-<letter>`, made elsewhere. */
 export interface PciArguments {
   readonly args: readonly string[];
-  /** In the order of the tree, which is the order `--disk` fills. */
+  /** In the order of the tree. */
   readonly drives: readonly Drive[];
 }
 

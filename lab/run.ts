@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
+import { join } from "node:path";
 import { Collector, type Streams, withInput } from "./capture.ts";
 import { labUsageError } from "./errors.ts";
 import { Interrupts } from "./interrupts.ts";
+import { packageRoot } from "./package-root.ts";
 import type { CommandStatus, LabSession } from "./session.ts";
 import { type LabOptions, startLab } from "./start.ts";
 import { isInteractive, takeTerminal, windowSize } from "./terminal.ts";
@@ -109,9 +111,10 @@ async function runWithin(lab: LabSession, options: CommandOptions, streams: Stre
   }
 }
 
-/** Ours, plus what tells a program that it runs in the lab and where it may write freely. */
+/** Ours, with `p2pdma` on the path, and what tells a program that it runs in the lab and where it may write freely. */
 function guestEnvironment(extra: CommandOptions["env"] = {}): Record<string, string> {
-  const all = { ...process.env, P2PDMA_LAB: "1", P2PDMA_SCRATCH: "/run/p2pdma", ...extra };
+  const PATH = `${join(packageRoot(), "dist", "bin")}:${process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin"}`;
+  const all = { ...process.env, PATH, P2PDMA_LAB: "1", P2PDMA_SCRATCH: "/run/p2pdma", ...extra };
   const entries = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
   return Object.fromEntries(entries);
 }

@@ -44,7 +44,7 @@ const BOOT_TIMEOUT_MS = 60_000;
 /** Boots a guest and returns it ready to run commands. The caller closes it. @throws LabError */
 export async function startLab(options: LabOptions = {}): Promise<LabSession> {
   const topology = resolveTopology(options);
-  const { drives } = pciArguments(topology.pci);
+  const drives = drivesOf(topology);
   const disks = checkDisks(options.disks ?? [], drives);
   const shares = checkShares(options.shares ?? []);
   const qemu = findQemu();
@@ -66,11 +66,15 @@ interface Boot extends Omit<LabOptions, "topology" | "shares"> {
 
 function resolveTopology({ topology, memoryMiB, latencyNs }: LabOptions): Topology {
   const chosen = typeof topology === "object" ? topology : findTopology(topology);
-  const { drives } = pciArguments(chosen.pci);
-  if (latencyNs !== undefined && !drives.some(({ backend }) => backend.kind === "null")) {
+  if (latencyNs !== undefined && !drivesOf(chosen).some(({ backend }) => backend.kind === "null")) {
     throw labUsageError(`Topology "${chosen.name}" has no drive whose latency can be set`, 'choose "fast"');
   }
   return memoryMiB === undefined ? chosen : { ...chosen, memoryMiB };
+}
+
+/** By letter, wherever they are plugged in: `--disk` fills A first, and A is nvme0 in the guest. */
+function drivesOf(topology: Topology): Drive[] {
+  return pciArguments(topology.pci).drives.toSorted((a, b) => a.letter.localeCompare(b.letter));
 }
 
 function checkShares(paths: readonly string[]): Share[] {

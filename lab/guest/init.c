@@ -65,7 +65,7 @@ static void handle_setup(struct message *message)
 		if (ret)
 			fail(path, ret);
 	}
-	devices_await_drives(&lab.control, drives);
+	drives_await(&lab.control, drives);
 	free(shares);
 	free(drives);
 	control_send(&lab.control, "ready");
@@ -241,7 +241,7 @@ int main(void)
 	int ret;
 
 	system_mount_early();
-	ret = devices_open_ports(lab.ports);
+	ret = ports_open(lab.ports);
 	if (!ret)
 		ret = control_open(&lab.control, lab.ports[PORT_CONTROL]);
 	if (ret)

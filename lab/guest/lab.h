@@ -80,9 +80,13 @@ int system_mount_share(const char *tag, const char *path);
 void system_limits(void);
 void system_power_off(struct control *control) __attribute__((noreturn));
 
-/* devices.c */
-int devices_open_ports(int fds[PORT_COUNT]);
-void devices_await_drives(struct control *control, char **serials);
+/* ports.c */
+void read_attribute(char *value, size_t size, const char *directory, const char *name,
+		    const char *attribute);
+int ports_open(int fds[PORT_COUNT]);
+
+/* drives.c */
+void drives_await(struct control *control, char **serials);
 
 /* command.c */
 int command_parse(struct message *message, struct command *command);
