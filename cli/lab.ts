@@ -39,6 +39,7 @@ export function labCommand(): Command {
     .addCommand(shellCommand())
     .addCommand(listCommand())
     .addCommand(buildCommand())
+    .addCommand(demoCommand())
     .addHelpText("after", LAB_EXAMPLES);
 }
 
@@ -50,7 +51,7 @@ drives are /dev/lab/A, /dev/lab/B... in the guest; $P2PDMA_SCRATCH is a place to
 Examples:
   p2pdma lab list                          the machines there are
   p2pdma lab run -- nvme list              a command in the default one
-  p2pdma lab run --topology root-ports -- p2pdma doctor
+  p2pdma lab run --topology root-ports -- p2pdma list
   p2pdma lab shell                         look around in it`;
 
 const RUN_EXAMPLES = `
@@ -95,6 +96,15 @@ function buildCommand(): Command {
     .action(async () => {
       process.stdout.write(`init    ${ensureGuestInit()}\n`);
       process.stdout.write(`kernel  ${await labKernel()}\n`);
+    });
+}
+
+function demoCommand(): Command {
+  return new Command("demo")
+    .description("copy 64 MiB between two emulated drives through a CMB, and compare their images outside")
+    .action(async () => {
+      const { runDemo } = await import("../lab/demo.ts");
+      await runDemo((text) => process.stdout.write(`${text}\n`));
     });
 }
 

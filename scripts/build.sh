@@ -11,3 +11,5 @@ node_modules/.bin/esbuild cli/main.ts --bundle --platform=node --target=node20 -
   --external:ffi-napi --external:ref-napi --outfile=dist/p2pdma.js --log-level=warning --legal-comments=none \
   --banner:js='import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);'
 chmod +x dist/p2pdma.js
+mkdir -p dist/bin
+ln -sfn ../p2pdma.js dist/bin/p2pdma

@@ -36,4 +36,4 @@ if [ "$(cat node_modules/.p2pdma-stamp 2>/dev/null)" != "$stamp" ]; then
 fi
 
 bash scripts/build.sh
-node dist/p2pdma.js lab build --quiet
+node dist/p2pdma.js lab build >/dev/null

@@ -27,7 +27,8 @@ test("--version prints the package's version", () => {
 test("--help names every exit code with its meaning", () => {
   const { stdout, status } = p2pdma("--help");
   assert.is(status, 0);
-  for (const [code, meaning] of Object.entries(exitCodeMeaning)) assert.match(stdout, new RegExp(`${code}  ${meaning}`));
+  for (const [code, meaning] of Object.entries(exitCodeMeaning))
+    assert.match(stdout, new RegExp(`${code}  ${meaning}`));
 });
 
 for (const command of ["copy", "list", "lab"]) {
@@ -41,7 +42,15 @@ for (const command of ["copy", "list", "lab"]) {
 for (const engine of ["uring", "sync"]) {
   test(`copy --engine ${engine} of a file is exact, verified and honest about RAM`, () => {
     const target = join(folder, `copy-${engine}`);
-    const { stdout, status, stderr } = p2pdma("copy", "--json", "--verify", "--engine", engine, source, target);
+    const { stdout, status, stderr } = p2pdma(
+      "copy",
+      "--json",
+      "--verify",
+      "--engine",
+      engine,
+      source,
+      target,
+    );
     assert.is(status, 0, stderr);
     assert.equal(readFileSync(target), data);
     const receipt = JSON.parse(stdout);
