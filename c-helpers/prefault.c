@@ -18,7 +18,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
 	sigjmp_buf jump;
 	struct sigaction previous;
-	pid_t thread;
+	pid_t thread;		/* atomic; 0 between calls */
 	uintptr_t start, end;
 } touch;
 
@@ -44,8 +44,8 @@ static void on_bus_error(int number, siginfo_t *info, void *context)
 	uintptr_t address = (uintptr_t)info->si_addr;
 	int error = errno;
 
-	if (info->si_code > 0 && gettid() == touch.thread && address >= touch.start &&
-	    address < touch.end)
+	if (info->si_code > 0 && gettid() == __atomic_load_n(&touch.thread, __ATOMIC_RELAXED) &&
+	    address >= touch.start && address < touch.end)
 		siglongjmp(touch.jump, 1);
 	pass_on(number, info, context);
 	errno = error;
@@ -66,7 +66,7 @@ static int touch_pages(uint64_t address, uint64_t length, uint32_t page_bytes)
 	struct sigaction action = { .sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO };
 	int ret = 0;
 
-	touch.thread = gettid();
+	__atomic_store_n(&touch.thread, gettid(), __ATOMIC_RELAXED);
 	touch.start = address;
 	touch.end = address + length;
 	sigemptyset(&action.sa_mask);
@@ -81,6 +81,7 @@ static int touch_pages(uint64_t address, uint64_t length, uint32_t page_bytes)
 		ret = -ENOMEM;
 	}
 	sigaction(SIGBUS, &touch.previous, NULL);
+	__atomic_store_n(&touch.thread, 0, __ATOMIC_RELAXED);
 	return ret;
 }
 
