@@ -100,7 +100,7 @@ function toNative(arg: Arg): number | string {
 function helperLibrary(): ReturnType<typeof ffi.Library> {
   if (helpers) return helpers;
   const loaded = ffi.Library(helperPath(), HELPERS);
-  const version = Number(loaded["p2p_abi_version"]?.());
+  const version = Number(loaded.p2p_abi_version?.());
   if (version !== ABI_VERSION) {
     throw new Error(
       `libp2pdma.so has interface version ${version}, expected ${ABI_VERSION}: run npm run build`,

@@ -35,6 +35,8 @@ export interface ChunkError {
   readonly errno: number;
   readonly direction: "read" | "write";
   readonly attempts: number;
+  /** The transfer could not be continued: the source ended early, or the destination took nothing more. */
+  readonly madeNoProgress: boolean;
 }
 
 export interface PumpProgress {
@@ -44,6 +46,8 @@ export interface PumpProgress {
   readonly chunksFailed: bigint;
   readonly retries: bigint;
   readonly shortTransfers: bigint;
+  /** Requests the kernel still holds. Above 0 after the end only when the ring broke: the slots must stay mapped then. */
+  readonly inFlight: number;
   readonly maxInFlight: number;
   readonly enters: bigint;
   readonly fixedBuffers: boolean;
@@ -68,6 +72,7 @@ const ERROR_CAPACITY = 1024;
 const STATUS_FIELDS = 13;
 const FLAG_FIXED_BUFFERS = 1;
 const FLAG_STOP_ON_ERROR = 2;
+const ERROR_NO_PROGRESS = 1;
 const CANCEL = { drain: 1n, abort: 2n } as const;
 
 /** Index of each 64-bit field of struct p2p_pump_status. */
@@ -78,6 +83,7 @@ const STATUS = {
   chunksFailed: 3,
   retries: 4,
   shortTransfers: 5,
+  inFlight: 6,
   maxInFlight: 7,
   enters: 8,
   errorsLogged: 9,
@@ -103,6 +109,7 @@ export function startPump(job: PumpJob): PumpRun {
       chunksFailed: field(STATUS.chunksFailed),
       retries: field(STATUS.retries),
       shortTransfers: field(STATUS.shortTransfers),
+      inFlight: Number(field(STATUS.inFlight)),
       maxInFlight: Number(field(STATUS.maxInFlight)),
       enters: field(STATUS.enters),
       fixedBuffers: field(STATUS.fixedBuffers) === 1n,
@@ -210,6 +217,7 @@ function unpackErrors(log: Buffer, count: number): ChunkError[] {
       errno: log.readInt32LE(at + 32),
       direction: log.readUInt32LE(at + 36) === 0 ? "read" : "write",
       attempts: log.readUInt32LE(at + 40),
+      madeNoProgress: (log.readUInt32LE(at + 44) & ERROR_NO_PROGRESS) !== 0,
     };
   });
 }

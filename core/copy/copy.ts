@@ -5,7 +5,13 @@ import { ExitCode } from "../exit-codes.ts";
 import { type AllocatorKind, listProviders } from "../p2pmem/providers.ts";
 import type { SystemView } from "../sysfs.ts";
 import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
-import { type EngineName, type EngineProgress, type EngineRun, startEngine } from "./engine.ts";
+import {
+  type EngineName,
+  type EngineProgress,
+  type EngineRun,
+  StuckRequestsError,
+  startEngine,
+} from "./engine.ts";
 import { closeBoth, type Files, openBoth, settle } from "./files.ts";
 import { type CopyRange, type RangeRequest, resolveRange } from "./range.ts";
 import { makeReceipt, type Receipt } from "./receipt.ts";
@@ -63,6 +69,7 @@ export async function copy(env: CopyEnvironment, request: CopyRequest, hooks: Co
   const started = performance.now();
   const { src, dst, range } = await prepare(env, request, hooks);
   const route = plan(env, request, src, dst, range);
+  let isStuck = false;
   try {
     hooks.onRoute?.(route, range);
     const files = openBoth(env.native, src, dst, route.via === "p2p", range);
@@ -85,8 +92,11 @@ export async function copy(env: CopyEnvironment, request: CopyRequest, hooks: Co
     } finally {
       closeBoth(env.native, files);
     }
+  } catch (error) {
+    isStuck = error instanceof StuckRequestsError;
+    throw error;
   } finally {
-    route.staging.close();
+    if (!isStuck) route.staging.close();
   }
 }
 
@@ -197,13 +207,21 @@ function copyLastBlock(
 function failed(error: ChunkError | undefined, count: bigint, src: Endpoint, dst: Endpoint): P2pdmaError {
   if (!error)
     return new P2pdmaError("COPY_FAILED", ExitCode.failed, `Cannot copy "${src.path}" to "${dst.path}"`);
-  const [verb, path, at] =
-    error.direction === "read" ? ["read", src.path, error.srcOffset] : ["write", dst.path, error.dstOffset];
+  const isRead = error.direction === "read";
+  const [verb, path, at] = isRead
+    ? ["read", src.path, error.srcOffset]
+    : ["write", dst.path, error.dstOffset];
   const what = `Cannot ${verb} "${path}" at ${at} (${error.lengthBytes} bytes)`;
-  const why = `${errnoName(error.errno)} (${errnoText(error.errno)}) after ${error.attempts} tries`;
-  return new P2pdmaError("COPY_FAILED", ExitCode.failed, `${what}: ${why}`, {
+  return new P2pdmaError("COPY_FAILED", ExitCode.failed, `${what}: ${reasonOf(error)}`, {
     hint: `${count} chunks failed; the destination is incomplete`,
   });
+}
+
+/** ENODATA has two meanings here: a bad medium, or a source that is shorter than it was. */
+function reasonOf({ errno, direction, attempts, madeNoProgress }: ChunkError): string {
+  if (madeNoProgress)
+    return direction === "read" ? "the source ended early" : "the destination takes nothing more";
+  return `${errnoName(errno)} (${errnoText(errno)}) after ${attempts} tries`;
 }
 
 function interrupted(progress: EngineProgress, range: CopyRange, dst: Endpoint): P2pdmaError {

@@ -23,6 +23,9 @@ export function runSync(native: Native, job: EngineJob): EngineRun {
   };
 }
 
+/** Not the medium error of the same errno. */
+class SourceEndedError extends SyscallError {}
+
 type Counters = { -readonly [key in keyof EngineProgress]: EngineProgress[key] };
 
 async function pumpChunks(
@@ -64,7 +67,7 @@ function copyChunk(
   const part = { ...slot, lengthBytes: Number(chunk.lengthBytes) };
   const read = attempt(job.retries, counters, () => {
     const got = native.readFully(job.src, part, chunk.srcOffset);
-    if (got < part.lengthBytes) throw new SyscallError("pread", ENODATA, job.src.path);
+    if (got < part.lengthBytes) throw new SourceEndedError("pread", ENODATA, job.src.path);
   });
   if (read) return { ...chunk, ...read, chunk: index, direction: "read" };
   counters.bytesRead += chunk.lengthBytes;
@@ -78,14 +81,17 @@ function attempt(
   retries: number,
   counters: Counters,
   action: () => void,
-): { errno: number; attempts: number } | undefined {
+): Pick<ChunkError, "errno" | "attempts" | "madeNoProgress"> | undefined {
   for (let attempts = 1; ; attempts++) {
     try {
       action();
       return undefined;
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
-      if (attempts > retries || FINAL.includes(error.code)) return { errno: error.errno, attempts };
+      const madeNoProgress = error instanceof SourceEndedError;
+      if (madeNoProgress || attempts > retries || FINAL.includes(error.code)) {
+        return { errno: error.errno, attempts, madeNoProgress };
+      }
       counters.retries++;
     }
   }

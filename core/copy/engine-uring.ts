@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { constants } from "node:os";
 import { type Native, SyscallError } from "../../ffi/index.ts";
-import type { EngineJob, EngineResult, EngineRun } from "./engine.ts";
+import { type EngineJob, type EngineResult, type EngineRun, StuckRequestsError } from "./engine.ts";
 
 const { ECANCELED, EIO } = constants.errno;
 
@@ -9,6 +9,8 @@ const { ECANCELED, EIO } = constants.errno;
 export function runUring(native: Native, job: EngineJob): EngineRun {
   const pump = native.startPump({ ...job, stopOnError: true });
   const finish = (result: number): EngineResult => {
+    const { inFlight } = pump.progress();
+    if (inFlight > 0) throw new StuckRequestsError(inFlight);
     const rest = { errors: pump.errors(), failedChunks: pump.progress().chunksFailed };
     if (result === 0) return { outcome: "done", ...rest };
     if (result === -ECANCELED) return { outcome: "cancelled", ...rest };

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { CancelMode, ChunkError, Extent, MemoryRange, Native, OpenFile } from "../../ffi/index.ts";
+import { P2pdmaError } from "../errors.ts";
+import { ExitCode } from "../exit-codes.ts";
 import { runSync } from "./engine-sync.ts";
 import { runUring } from "./engine-uring.ts";
 
@@ -31,6 +33,13 @@ export interface EngineResult {
   readonly outcome: "done" | "failed" | "cancelled";
   readonly errors: readonly ChunkError[];
   readonly failedChunks: bigint;
+}
+
+/** Some requests never came back from the kernel: their slots must stay mapped until the process ends. */
+export class StuckRequestsError extends P2pdmaError {
+  constructor(inFlight: number) {
+    super("COPY_FAILED", ExitCode.failed, `io_uring broke down with ${inFlight} requests in flight`);
+  }
 }
 
 export interface EngineRun {
