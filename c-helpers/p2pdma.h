@@ -167,4 +167,93 @@ _Static_assert(offsetof(struct p2p_pump_job, slot_count) == 16, "p2p_pump_job.sl
 _Static_assert(offsetof(struct p2p_pump_job, slots) == 32, "p2p_pump_job.slots");
 _Static_assert(offsetof(struct p2p_pump_job, status) == 88, "p2p_pump_job.status");
 
+/* CPU access to device memory: every word is one load or store of its own width, in order. */
+
+enum p2p_pattern {
+	P2P_PATTERN_CONSTANT = 0, /* every word is @seed */
+	P2P_PATTERN_WALKING = 1, /* one bit set, the next one in the next word; @seed turns them all */
+	P2P_PATTERN_ADDRESS = 2, /* every word is its own address plus @seed */
+	P2P_PATTERN_RANDOM = 3, /* splitmix64 of @seed and the word's address */
+};
+
+#define P2P_MEMORY_INVERT (1u << 0) /* the complement of the pattern */
+
+/** Words that did not hold what was written, and what lies between them. */
+struct p2p_bad_range {
+	uint64_t offset; /* from the job's address, bytes */
+	uint64_t length; /* up to the end of the last bad word, bytes */
+	uint64_t bad_words;
+	uint64_t expected; /* of the first bad word */
+	uint64_t got; /* the same word as it was read */
+	uint64_t bad_bits; /* every bit that was wrong in any of the words */
+};
+
+/**
+ * Progress and control of a pass, in memory shared with the caller while it
+ * runs. The pass zeroes every field but @cancel on entry; the ranges are
+ * counted, and their records valid, when it has returned.
+ */
+struct p2p_memory_status {
+	uint64_t bytes_done;
+	uint64_t bad_words;
+	uint64_t all_ones; /* bad words that read as all ones: a device that is gone answers so */
+	uint64_t bad_ranges; /* found, also those that had no room in the log */
+	uint64_t bad_logged; /* records valid in the log */
+	uint64_t cancel; /* written by the caller: not 0 ends the pass */
+};
+
+/** One pass over a range of memory. Everything pointed to stays the caller's. */
+struct p2p_memory_job {
+	uint64_t address; /* first byte, multiple of 8 */
+	uint64_t length; /* bytes, multiple of 8 */
+	uint64_t base; /* what the patterns take for the address of the first byte, multiple of 8 */
+	uint64_t seed;
+	uint32_t pattern; /* enum p2p_pattern */
+	uint32_t flags; /* P2P_MEMORY_* */
+	uint64_t merge_bytes; /* bad words with at most so much good memory between them are one range */
+	uint64_t bad; /* struct p2p_bad_range[bad_capacity]; 0 where that is 0 */
+	uint64_t bad_capacity;
+	uint64_t status; /* struct p2p_memory_status */
+};
+
+/**
+ * Writes the pattern to all of the range.
+ *
+ * Return: 0; -ECANCELED; -EINVAL for a job that makes no sense.
+ */
+P2P_EXPORT int p2p_memory_fill(const struct p2p_memory_job *job);
+
+/**
+ * Reads the range and compares every word with the pattern. Bad words are no
+ * error of the pass: see the status and the log.
+ *
+ * Return: 0 when all was read; -ECANCELED, with what was found so far; -EINVAL
+ * for a job that makes no sense.
+ */
+P2P_EXPORT int p2p_memory_verify(const struct p2p_memory_job *job);
+
+/**
+ * Copies between device memory and an ordinary buffer, in either direction.
+ * Addresses and length are multiples of 8, and the two ranges do not overlap.
+ *
+ * Return: 0 or -EINVAL.
+ */
+P2P_EXPORT int p2p_memory_copy(uint64_t to, uint64_t from, uint64_t length);
+
+/**
+ * Reads @count registers of 32 bits at @offsets (bytes, multiples of 4) from a
+ * mapped register block into @values, and touches nothing else.
+ *
+ * Return: 0 or -EINVAL.
+ */
+P2P_EXPORT int p2p_register_read(uint64_t address, const uint32_t *offsets, uint32_t *values,
+				 uint32_t count);
+
+_Static_assert(sizeof(struct p2p_bad_range) == 48, "p2p_bad_range");
+_Static_assert(sizeof(struct p2p_memory_status) == 48, "p2p_memory_status");
+_Static_assert(offsetof(struct p2p_memory_status, cancel) == 40, "p2p_memory_status.cancel");
+_Static_assert(sizeof(struct p2p_memory_job) == 72, "p2p_memory_job");
+_Static_assert(offsetof(struct p2p_memory_job, pattern) == 32, "p2p_memory_job.pattern");
+_Static_assert(offsetof(struct p2p_memory_job, status) == 64, "p2p_memory_job.status");
+
 #endif
