@@ -29,11 +29,15 @@ const { stdout, stderr, exitCode } = await runInLab({
   command: ["bash", "-c", commands.join(" && echo ,BREAK, && ")],
 });
 if (exitCode !== 0) throw new Error(`exit ${exitCode}\n${stdout}\n${stderr}`);
-const [read, write, ...copies] = stdout.split(",BREAK,").map((text) => JSON.parse(text.slice(text.indexOf("{"))));
+const [read, write, ...copies] = stdout
+  .split(",BREAK,")
+  .map((text) => JSON.parse(text.slice(text.indexOf("{"))));
 
 const readMs = read.jobs[0].read.lat_ns.mean / 1e6;
 const writeMs = write.jobs[0].write.lat_ns.mean / 1e6;
-console.log(`one ${CHUNK_BYTES / 1024} KiB request alone (fio, depth 1): read ${readMs.toFixed(2)} ms, write ${writeMs.toFixed(2)} ms\n`);
+console.log(
+  `one ${CHUNK_BYTES / 1024} KiB request alone (fio, depth 1): read ${readMs.toFixed(2)} ms, write ${writeMs.toFixed(2)} ms\n`,
+);
 console.log("depth   bound MB/s   p2pdma MB/s   share of the bound");
 for (const [index, depth] of DEPTHS.entries()) {
   const bound = (depth * CHUNK_BYTES) / (readMs + writeMs) / 1000;
