@@ -2,13 +2,15 @@
 import * as files from "./files.ts";
 import { nativeCalls } from "./load.ts";
 import * as memory from "./memory.ts";
+import * as mmio from "./mmio.ts";
 import * as pump from "./pump.ts";
 
 export { errnoName, errnoText, SyscallError } from "./errors.ts";
 export { O_DIRECT, type OpenFile } from "./files.ts";
 export { type Mapping, type MemoryRange, PAGE_BYTES } from "./memory.ts";
+export type { BadRange, MemoryFindings, MemoryPass, MemoryPattern } from "./mmio.ts";
 export type { CancelMode, ChunkError, Extent, PumpJob, PumpProgress, PumpRun, TailJob } from "./pump.ts";
 
 /** Everything core needs from the native side; passed in, so that core can be tested without it. */
-export const native = { ...files, ...memory, ...pump, nativeCalls };
+export const native = { ...files, ...memory, ...mmio, ...pump, nativeCalls };
 export type Native = typeof native;

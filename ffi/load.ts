@@ -37,6 +37,10 @@ const HELPERS = {
     ["int", "int", "uint64", "uint64", "uint32", "uint32", "uint32", "size_t", "size_t"],
   ],
   p2p_prefault: ["int", ["uint64", "uint64", "uint32"]],
+  p2p_memory_fill: ["int", ["size_t"]],
+  p2p_memory_verify: ["int", ["size_t"]],
+  p2p_memory_copy: ["int", ["size_t", "size_t", "size_t"]],
+  p2p_register_read: ["int", ["size_t", "size_t", "size_t", "uint32"]],
 } satisfies Record<string, [string, string[]]>;
 
 /** Version of c-helpers/p2pdma.h that the layouts in this folder follow. */
