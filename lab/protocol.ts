@@ -3,7 +3,7 @@
  * What the runner and the guest's init tell each other, in lines, over the
  * control port. The other side of it is lab/guest/control.c.
  *
- *   host   setup LENGTH\n<strings>   shares to mount, drives to wait for
+ *   host   setup LENGTH\n<strings>   the time, shares to mount, drives to wait for; the answer to hello
  *          start LENGTH\n<strings>   run a command
  *          eof TOTAL                 stdin ends after that many bytes since boot
  *          signal N                  to the command's process group
@@ -29,6 +29,7 @@ export interface Share {
 
 export interface Setup {
   readonly shares: readonly Share[];
+  /** In the order the guest numbers them: nvme0, nvme1… */
   readonly driveSerials: readonly string[];
 }
 
@@ -58,11 +59,11 @@ export type GuestMessage =
       readonly stderrBytes: number;
     };
 
-export function encodeSetup(setup: Setup): Buffer {
+export function encodeSetup(setup: Setup, nowMs: number): Buffer {
   return withStrings("setup", [
+    `clock=${Math.round(nowMs)}`,
     ...setup.shares.map(({ tag, path }) => `share=${tag}:${path}`),
     ...setup.driveSerials.map((serial) => `drive=${serial}`),
-    "end=",
   ]);
 }
 
@@ -103,7 +104,7 @@ export function parseGuestLine(line: string): GuestMessage {
   ) {
     return { kind: verb, status, stdoutBytes, stderrBytes } as GuestMessage;
   }
-  throw new RangeError(`the lab guest said ${JSON.stringify(line)}`);
+  throw new RangeError(`The lab guest said ${JSON.stringify(line)}`);
 }
 
 /** Cuts a byte stream into lines. */

@@ -4,11 +4,13 @@ import { guestError, type LabError } from "./errors.ts";
 import type { Machine } from "./machine.ts";
 import {
   encodeLine,
+  encodeSetup,
   encodeStart,
   type GuestMessage,
   lineSplitter,
   PROTOCOL_VERSION,
   parseGuestLine,
+  type Setup,
   type WindowSize,
 } from "./protocol.ts";
 import { QmpClient } from "./qmp.ts";
@@ -71,7 +73,7 @@ export class LabSession {
   }
 
   /** Waits until the guest has mounted everything and found its drives. */
-  async boot(setup: Buffer, timeoutMs: number): Promise<void> {
+  async boot(setup: Setup, timeoutMs: number): Promise<void> {
     const timer = setTimeout(
       () => this.kill(`The lab guest did not come up within ${timeoutMs / 1000} s`),
       timeoutMs,
@@ -79,10 +81,10 @@ export class LabSession {
     // Both at once: one read may bring both lines.
     const [hello, ready] = [this.expect("hello"), this.expect("ready")];
     ready.catch(() => {}); // reported by `hello`
-    this.machine.channels.control.write(setup);
     try {
       await hello;
       this.isUp = true;
+      this.machine.channels.control.write(encodeSetup(setup, Date.now()));
       await ready;
     } finally {
       clearTimeout(timer);
@@ -177,7 +179,14 @@ export class LabSession {
   }
 
   private receive(line: string): void {
-    const message = parseGuestLine(line);
+    try {
+      this.handle(parseGuestLine(line));
+    } catch (cause) {
+      this.kill((cause as Error).message);
+    }
+  }
+
+  private handle(message: GuestMessage): void {
     if (message.kind === "warning") this.warnings.push(message.text);
     if (message.kind === "fatal") this.kill(`The lab guest gave up: ${message.text}`);
     if (message.kind === "hello" && message.version !== PROTOCOL_VERSION) {

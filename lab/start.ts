@@ -8,7 +8,7 @@ import { guestInitramfs } from "./guest-init.ts";
 import { labKernel } from "./kernel.ts";
 import { FIRST_FILE_FD, findQemu, startMachine } from "./machine.ts";
 import { driveSerial, pciArguments } from "./pci-args.ts";
-import { encodeSetup, type Share } from "./protocol.ts";
+import type { Share } from "./protocol.ts";
 import { type MachineSpec, MOST_SHARES, qemuArguments, type TraceRequest } from "./qemu-args.ts";
 import { LabSession } from "./session.ts";
 import { findTopology } from "./topologies/index.ts";
@@ -120,7 +120,7 @@ async function bootGuest(boot: Boot & { readonly accel: "kvm" | "tcg" }): Promis
   try {
     if (boot.signal?.aborted) abort();
     const setup = { shares: boot.shares, driveSerials: boot.drives.map(driveSerial) };
-    await session.boot(encodeSetup(setup), boot.bootTimeoutMs ?? BOOT_TIMEOUT_MS);
+    await session.boot(setup, boot.bootTimeoutMs ?? BOOT_TIMEOUT_MS);
   } catch (error) {
     await session.close();
     throw error;

@@ -120,7 +120,7 @@ static int spawn_on_pipes(const struct command *command, struct child *child)
 
 static int spawn_on_terminal(const struct command *command, struct child *child)
 {
-	struct winsize size = {.ws_row = command->rows, .ws_col = command->columns};
+	struct winsize size = { .ws_row = command->rows, .ws_col = command->columns };
 	int master;
 
 	child->pid = forkpty(&master, NULL, NULL, &size);
@@ -143,7 +143,7 @@ int command_spawn(const struct command *command, struct child *child)
 
 void command_resize(const struct child *child, unsigned short rows, unsigned short columns)
 {
-	struct winsize size = {.ws_row = rows, .ws_col = columns};
+	struct winsize size = { .ws_row = rows, .ws_col = columns };
 
 	if (child->tty)
 		ioctl(child->out, TIOCSWINSZ, &size);

@@ -13,7 +13,7 @@
 
 int control_open(struct control *control, int fd)
 {
-	*control = (struct control){.fd = fd, .capacity = 4096};
+	*control = (struct control){ .fd = fd, .capacity = 4096 };
 	control->buf = malloc(control->capacity);
 	return control->buf ? 0 : -ENOMEM;
 }
@@ -131,7 +131,7 @@ void control_send(struct control *control, const char *format, ...)
 	line[len++] = '\n';
 
 	while (done < len) {
-		struct pollfd fd = {.fd = control->fd, .events = POLLOUT};
+		struct pollfd fd = { .fd = control->fd, .events = POLLOUT };
 		ssize_t n = write(control->fd, line + done, len - done);
 
 		if (n > 0)

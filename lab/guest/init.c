@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lab.h"
@@ -26,7 +27,7 @@ struct lab {
 	int status;
 };
 
-static struct lab lab = {.control = {.fd = -1}, .child = {.in = -1, .out = -1, .err = -1}};
+static struct lab lab = { .control = { .fd = -1 }, .child = { .in = -1, .out = -1, .err = -1 } };
 
 static void __attribute__((noreturn)) fail(const char *what, int error)
 {
@@ -51,11 +52,24 @@ static char **values_of(struct message *message, const char *key)
 	return values;
 }
 
+/* The machine's clock counts whole seconds; files would come from the future. */
+static void set_clock(struct message *message)
+{
+	char **clocks = values_of(message, "clock=");
+	uint64_t ms = *clocks ? strtoull(*clocks, NULL, 10) : 0;
+	struct timespec now = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000 };
+
+	if (ms && clock_settime(CLOCK_REALTIME, &now))
+		system_log("cannot set the clock: %s", strerror(errno));
+	free(clocks);
+}
+
 static void handle_setup(struct message *message)
 {
 	char **shares = values_of(message, "share=");
 	char **drives = values_of(message, "drive=");
 
+	set_clock(message);
 	for (char **share = shares; *share; share++) {
 		char *path = strchr(*share, ':');
 		int ret;
@@ -173,7 +187,7 @@ static void rest(void)
 	relay_reset(&lab.in, lab.ports[PORT_STDIN], -1);
 	relay_reset(&lab.out, -1, -1);
 	relay_reset(&lab.err, -1, -1);
-	lab.child = (struct child){.in = -1, .out = -1, .err = -1};
+	lab.child = (struct child){ .in = -1, .out = -1, .err = -1 };
 }
 
 static void settle_streams(void)
@@ -202,8 +216,8 @@ static void note_hangup(struct relay *relay, const struct pollfd *sink)
 static void serve(void)
 {
 	struct pollfd fds[8] = {
-	    {.fd = lab.ports[PORT_CONTROL], .events = POLLIN},
-	    {.fd = lab.signals, .events = POLLIN},
+		{ .fd = lab.ports[PORT_CONTROL], .events = POLLIN },
+		{ .fd = lab.signals, .events = POLLIN },
 	};
 
 	relay_poll(&lab.in, &fds[2]);

@@ -35,12 +35,12 @@ struct control {
 /* Bytes on their way from one descriptor to another, both non-blocking. */
 struct relay {
 	int from, to;
-	bool ended;	     /* nothing more will be read */
-	bool broken;	     /* nobody takes what is written: discard */
-	uint64_t read;	     /* bytes taken from `from` since boot */
-	uint64_t written;    /* bytes given to `to` since boot */
+	bool ended; /* nothing more will be read */
+	bool broken; /* nobody takes what is written: discard */
+	uint64_t read; /* bytes taken from `from` since boot */
+	uint64_t written; /* bytes given to `to` since boot */
 	uint64_t skip_until; /* read and drop the bytes before this one */
-	uint64_t read_stop;  /* read no further than this */
+	uint64_t read_stop; /* read no further than this */
 	size_t head, tail;
 	char buf[64 * 1024];
 };
@@ -64,7 +64,7 @@ struct child {
 int control_open(struct control *control, int fd);
 int control_next(struct control *control, struct message *message);
 void control_send(struct control *control, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+	__attribute__((format(printf, 2, 3)));
 
 /* relay.c */
 void relay_reset(struct relay *relay, int from, int to);

@@ -56,7 +56,7 @@ static int find_port(const char *wanted)
 /* The host end counts as gone until the device has said otherwise. */
 static bool is_connected(int fd)
 {
-	struct pollfd poller = {.fd = fd, .events = POLLOUT};
+	struct pollfd poller = { .fd = fd, .events = POLLOUT };
 
 	return poll(&poller, 1, 0) >= 0 && !(poller.revents & POLLHUP);
 }
@@ -64,10 +64,10 @@ static bool is_connected(int fd)
 int ports_open(int fds[PORT_COUNT])
 {
 	static const char *const names[PORT_COUNT] = {
-	    [PORT_CONTROL] = "p2pdma.control",
-	    [PORT_STDIN] = "p2pdma.stdin",
-	    [PORT_STDOUT] = "p2pdma.stdout",
-	    [PORT_STDERR] = "p2pdma.stderr",
+		[PORT_CONTROL] = "p2pdma.control",
+		[PORT_STDIN] = "p2pdma.stdin",
+		[PORT_STDOUT] = "p2pdma.stdout",
+		[PORT_STDERR] = "p2pdma.stderr",
 	};
 	int opened = 0;
 

@@ -32,8 +32,8 @@ static bool wants_output(const struct relay *relay)
  */
 void relay_poll(const struct relay *relay, struct pollfd fds[2])
 {
-	fds[0] = (struct pollfd){.fd = wants_input(relay) ? relay->from : -1, .events = POLLIN};
-	fds[1] = (struct pollfd){.fd = relay->broken ? -1 : relay->to};
+	fds[0] = (struct pollfd){ .fd = wants_input(relay) ? relay->from : -1, .events = POLLIN };
+	fds[1] = (struct pollfd){ .fd = relay->broken ? -1 : relay->to };
 	if (wants_output(relay))
 		fds[1].events = POLLOUT;
 }

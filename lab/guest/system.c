@@ -91,7 +91,7 @@ static int move_mount_point(const char *path)
 /* The initramfs cannot be pivoted away, so the new root is moved over it. */
 int system_mount_root(void)
 {
-	static const char *const kept[] = {"/dev", "/proc", "/sys"};
+	static const char *const kept[] = { "/dev", "/proc", "/sys" };
 	int ret = mount_overlay();
 
 	for (size_t i = 0; !ret && i < sizeof(kept) / sizeof(kept[0]); i++)
@@ -130,14 +130,14 @@ int system_mount_share(const char *tag, const char *path)
 
 static void raise_limit(int resource, rlim_t soft, rlim_t hard)
 {
-	struct rlimit limit = {.rlim_cur = soft, .rlim_max = hard};
+	struct rlimit limit = { .rlim_cur = soft, .rlim_max = hard };
 
 	setrlimit(resource, &limit);
 }
 
 static void loopback_up(void)
 {
-	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)

@@ -40,13 +40,12 @@ test("encodeStart() refuses a NUL, which would cut an argument in two", () => {
   assert.throws(() => encodeStart(start), RangeError);
 });
 
-test("encodeSetup() is never empty", () => {
-  assert.equal(decode(encodeSetup({ shares: [], driveSerials: [] })), { verb: "setup", strings: ["end="] });
-});
-
-test("encodeSetup() names shares and drives", () => {
-  const message = encodeSetup({ shares: [{ tag: "share0", path: "/a:b" }], driveSerials: ["S"] });
-  assert.equal(decode(message).strings, ["share=share0:/a:b", "drive=S", "end="]);
+test("encodeSetup() tells the time, shares and drives", () => {
+  const setup = { shares: [{ tag: "share0", path: "/a:b" }], driveSerials: ["S"] };
+  assert.equal(decode(encodeSetup(setup, 1234.5)), {
+    verb: "setup",
+    strings: ["clock=1235", "share=share0:/a:b", "drive=S"],
+  });
 });
 
 test("encodeLine() joins words", () => {

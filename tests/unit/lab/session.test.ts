@@ -7,7 +7,6 @@ import { Collector, withInput } from "../../../lab/capture.ts";
 import { ConsoleTail } from "../../../lab/console-tail.ts";
 import type { LabError } from "../../../lab/errors.ts";
 import { CHANNELS, type Channel, type Machine } from "../../../lab/machine.ts";
-import { encodeSetup } from "../../../lab/protocol.ts";
 import { type GuestCommand, LabSession } from "../../../lab/session.ts";
 
 /** A machine without QEMU: the test plays the guest. */
@@ -35,7 +34,7 @@ function fakeMachine() {
 
 type Fake = ReturnType<typeof fakeMachine>;
 
-const setup = encodeSetup({ shares: [], driveSerials: [] });
+const setup = { shares: [], driveSerials: [] };
 
 function command(changes: Pick<Partial<GuestCommand>, "stdin"> = {}) {
   const [stdout, stderr] = [new Collector(), new Collector()];
@@ -164,6 +163,13 @@ test("LabSession.boot() passes on what the guest's init gave up for", async () =
     (await rejection(session.boot(setup, 1000))).message,
     /gave up: root file system: No such device/,
   );
+});
+
+test("LabSession.boot() refuses a guest that talks nonsense", async () => {
+  const { session, guest, machine } = fakeMachine();
+  guest.control.write("what?\n");
+  assert.match((await rejection(session.boot(setup, 1000))).message, /the lab guest said "what\?"/i);
+  assert.ok(machine.killed);
 });
 
 test("LabSession.boot() keeps warnings", async () => {
