@@ -56,6 +56,7 @@ const CAPABILITY_PCIE = 0x10;
 const EXTENDED_START = 0x100;
 const EXTENDED_ACS = 0x000d;
 const HEADER_BYTES = 64;
+const UNSEEN: ConfigSpace = { portType: undefined, acs: { state: "unknown" } };
 /** More than fit, so a list that runs in circles ends. */
 const MOST_CAPABILITIES = 1024;
 
@@ -65,15 +66,18 @@ const PORT_TYPES: readonly (PortType | undefined)[] = [
   ...(["root-complex-endpoint", "root-complex-event-collector"] as const),
 ];
 
-/** Reads what the topology rules need from a function's config space, as much of it as the kernel showed. */
+/**
+ * Reads what the topology rules need from a function's config space. What the
+ * kernel did not show (64 bytes without CAP_SYS_ADMIN, 128 of a CardBus bridge)
+ * is unknown, never absent.
+ */
 export function parseConfigSpace(bytes: Uint8Array): ConfigSpace {
   const space = Buffer.from(bytes);
-  if (space.length <= HEADER_BYTES) return { portType: undefined, acs: { state: "unknown" } };
+  if (space.length <= HEADER_BYTES || isGone(space)) return UNSEEN;
   const pcie = findCapability(space, CAPABILITY_PCIE);
+  if (pcie === "unseen") return UNSEEN;
   if (pcie === undefined) return { portType: "conventional", acs: { state: "absent" } };
-  const portType = PORT_TYPES[(space.readUInt16LE(pcie + 2) >> 4) & 0xf];
-  if (space.length <= EXTENDED_START) return { portType, acs: { state: "unknown" } };
-  return { portType, acs: readAcs(space) };
+  return { portType: PORT_TYPES[(space.readUInt16LE(pcie + 2) >> 4) & 0xf], acs: findAcs(space) };
 }
 
 /** True, false, or undefined when config space did not tell. */
@@ -82,19 +86,28 @@ export function redirects(acs: Acs): boolean | undefined {
   return acs.state === "present" && (acs.control & ACS_REDIRECT_MASK) !== 0;
 }
 
-function findCapability(space: Buffer, id: number): number | undefined {
+/** A function that has left the bus reads as ones. */
+function isGone(space: Buffer): boolean {
+  return space.readUInt16LE(0) === 0xffff;
+}
+
+function findCapability(space: Buffer, id: number): number | undefined | "unseen" {
   if ((space.readUInt16LE(STATUS_OFFSET) & STATUS_CAPABILITY_LIST) === 0) return undefined;
   let at = space.readUInt8(CAPABILITY_POINTER) & 0xfc;
-  for (let seen = 0; at >= HEADER_BYTES && at + 4 <= space.length && seen < MOST_CAPABILITIES; seen++) {
+  for (let seen = 0; at >= HEADER_BYTES && seen < MOST_CAPABILITIES; seen++) {
+    if (at + 4 > space.length) return "unseen";
     if (space.readUInt8(at) === id) return at;
     at = space.readUInt8(at + 1) & 0xfc;
   }
   return undefined;
 }
 
-function readAcs(space: Buffer): Acs {
+function findAcs(space: Buffer): Acs {
+  // Exactly the conventional part: the machine has no more, and the kernel finds no ACS either.
+  if (space.length === EXTENDED_START) return { state: "absent" };
   let at = EXTENDED_START;
-  for (let seen = 0; at >= EXTENDED_START && at + 8 <= space.length && seen < MOST_CAPABILITIES; seen++) {
+  for (let seen = 0; at >= EXTENDED_START && seen < MOST_CAPABILITIES; seen++) {
+    if (at + 8 > space.length) return { state: "unknown" };
     const header = space.readUInt32LE(at);
     if (header === 0 || header === 0xffffffff) break;
     if ((header & 0xffff) === EXTENDED_ACS) {

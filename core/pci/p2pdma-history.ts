@@ -23,6 +23,10 @@ export function isAtLeast(kernel: KernelVersion, major: number, minor: number): 
   return compareKernels(kernel, { major, minor }) >= 0;
 }
 
+export function isSince(kernel: KernelVersion, milestone: { readonly since: KernelVersion }): boolean {
+  return compareKernels(kernel, milestone.since) >= 0;
+}
+
 /** A host bridge that mainline trusts with peer-to-peer traffic. */
 export interface WhitelistEntry {
   readonly vendorId: number;
@@ -59,8 +63,8 @@ const amd = (deviceId: number, since: KernelVersion, name: string, source: strin
 
 export const hostBridgeWhitelist: readonly WhitelistEntry[] = [
   amd(0x1450, v(5, 2), "AMD Zen", "0f97da831026"),
-  amd(0x15d0, v(5, 8), "AMD Raven", "7d5b10fcb81e; device id from memory"),
-  amd(0x1630, v(5, 8), "AMD Renoir", "7d5b10fcb81e; device id from memory"),
+  amd(0x15d0, v(5, 8), "AMD Raven", "7d5b10fcb81e"),
+  amd(0x1630, v(5, 8), "AMD Renoir", "7d5b10fcb81e"),
   intel(0x3c00, v(5, 4), "Intel Xeon E5 / Core i7", "494d63b0d5d0", true),
   intel(0x3c01, v(5, 4), "Intel Xeon E5 / Core i7", "494d63b0d5d0", true),
   intel(0x2f00, v(5, 4), "Intel Xeon E5/E7 v3 / Core i7", "494d63b0d5d0", true),
@@ -81,12 +85,14 @@ export const hostBridgeWhitelist: readonly WhitelistEntry[] = [
 export const milestones = {
   /** p2pdma.c appears: one common upstream bridge, no ACS redirect. */
   introduced: { since: v(4, 20), source: "52916982af48" },
-  /** Listed root complexes too; ACS redirect still refuses. */
-  rootComplexes: { since: v(5, 2), source: "0f97da831026" },
-  /** Three map types: what ACS redirects goes through a listed host bridge. */
-  throughHostBridge: { since: v(5, 4), source: "494d63b0d5d0; release inferred" },
+  /** Listed root complexes too, without an IOMMU; ACS redirect still refuses. */
+  rootComplexes: { since: v(5, 2), source: "0f97da831026; the IOMMU's part of it 5.3, stable 5.2 inferred" },
+  /** Three map types: what ACS redirects goes through a listed host bridge, with or without an IOMMU. */
+  throughHostBridge: { since: v(5, 4), source: "494d63b0d5d0" },
   /** Any AMD CPU of family 0x17 (Zen) or newer, whatever its host bridge. */
   amdZen: { since: v(5, 9), source: "dea286bb71ba" },
+  /** A root bus is known by its first device at 00.0, and from here by a root port in any slot. */
+  anyRootPort: { since: v(5, 19), source: "1af7c26c59eb" },
   /** dma-direct and dma-iommu can map p2pmem; other IOMMU code refuses. */
   dmaOps: { since: v(6, 0), source: "f02ad36d4f76, 30280eee2db1" },
   /** `p2pmem/allocate` and O_DIRECT from userspace. */
