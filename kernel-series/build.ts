@@ -31,7 +31,7 @@ export function findKernel(flavour: Flavour = "lab", options: InputOptions = {})
 
 /**
  * The kernel for the patches and the configuration as they are now, built if it is not in the cache: some
- * minutes on two cores, and 1 GB of disk space while it lasts. A build that was interrupted is taken up again,
+ * minutes on two cores, and 600 MB of disk space while it lasts. A build that was interrupted is taken up again,
  * and two at once build once. Throws KernelBuildError.
  */
 export async function ensureKernel(options: BuildOptions = {}): Promise<KernelImage> {

@@ -5,12 +5,11 @@ import { delimiter, join } from "node:path";
 import { KernelBuildError } from "./errors.ts";
 import { sourceTarball } from "./tarball.ts";
 
-const tools = ["tar", "xz", "patch", "make", "gcc", "ld", "flex", "bison", "bc", "perl", "flock"];
-const hint =
-  "apt-get install linux-source-6.12 gcc make flex bison bc libelf-dev libssl-dev xz-utils patch perl";
+const tools = ["tar", "xz", "patch", "make", "gcc", "ld", "flex", "bison", "bc", "flock"];
+const hint = "apt-get install linux-source-6.12 gcc make flex bison bc libelf-dev xz-utils patch";
 
 /** Source, tree and objects of one build, with room to spare. */
-const neededBytes = 2n << 30n;
+const neededBytes = 1n << 30n;
 
 /** Throws KernelBuildError if a kernel cannot be built on this machine, naming all that is missing. */
 export function requireBuildTools(cache: string): void {
@@ -45,7 +44,7 @@ function requireSpace(cache: string): void {
   const { bavail, bsize } = statfsSync(cache, { bigint: true });
   if (bavail * bsize >= neededBytes) return;
   throw new KernelBuildError(
-    `Cannot build the kernel in "${cache}": it takes 2 GiB, free are ${(bavail * bsize) >> 20n} MiB`,
+    `Cannot build the kernel in "${cache}": it takes 1 GiB, free are ${(bavail * bsize) >> 20n} MiB`,
     {
       hint: "set XDG_CACHE_HOME to a folder with more room",
     },

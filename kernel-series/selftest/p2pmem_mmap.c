@@ -315,7 +315,8 @@ static void *stress(void *data)
 
 		if (p == MAP_FAILED)
 			continue;
-		p[0] = p[length - 1] = (uint8_t)i;
+		p[0] = (uint8_t)i;
+		p[length - 1] = (uint8_t)i;
 		wrong += p[0] != (uint8_t)i;
 		munmap((void *)p, length);
 	}
@@ -425,10 +426,15 @@ static bool wait_for_provider(struct ctx *ctx)
 
 static atomic_bool stop_mapping;
 
+/* Without touching it: the memory may go away at any time. */
 static void *keep_mapping(void *data)
 {
-	while (!atomic_load(&stop_mapping))
-		stress(data);
+	while (!atomic_load(&stop_mapping)) {
+		void *p = map(data, 4 * PAGE);
+
+		if (p != MAP_FAILED)
+			munmap(p, 4 * PAGE);
+	}
 	return NULL;
 }
 
@@ -501,7 +507,7 @@ int main(int argc, char **argv)
 		die(argv[optind]);
 	if (!realpath(argv[optind + 1], ctx.dir))
 		die(argv[optind + 1]);
-	strcpy(ctx.pci, ctx.dir);
+	memcpy(ctx.pci, ctx.dir, sizeof(ctx.pci));
 	dirname(ctx.pci);
 	ctx.is_sysfs = !strncmp(ctx.file, ctx.dir, strlen(ctx.dir));
 	ctx.fd = open(ctx.file, O_RDWR);
