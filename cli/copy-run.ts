@@ -2,6 +2,7 @@
 import { type CopyRequest, copy } from "../core/copy/copy.ts";
 import type { Endpoint } from "../core/copy/endpoint.ts";
 import type { EngineRun } from "../core/copy/engine.ts";
+import { explainCopy } from "../core/copy/explain.ts";
 import type { Route } from "../core/copy/route.ts";
 import { describeDevice, mayWrite, noPermission, type WritePermission } from "../core/copy/safety.ts";
 import { P2pdmaError } from "../core/errors.ts";
@@ -10,6 +11,7 @@ import { SystemFiles } from "../core/sysfs.ts";
 import { formatBytes } from "../core/units.ts";
 import { native } from "../ffi/index.ts";
 import type { CliContext } from "./context.ts";
+import { renderExplanation } from "./explain-text.ts";
 import { makeProgress } from "./progress.ts";
 import { renderReceipt } from "./receipt-text.ts";
 
@@ -48,6 +50,12 @@ export async function runCopy(
   } finally {
     signals.release();
   }
+}
+
+/** Prints the candidate table instead of copying. */
+export function explain(context: CliContext, request: CopyRequest, asJson: boolean): void {
+  const explanation = explainCopy({ sys: new SystemFiles(), native }, request);
+  context.out(asJson ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation));
 }
 
 /** The Deno way: a flag names the device, or a person at a terminal says yes. */

@@ -19,6 +19,7 @@ interface CopyOptions {
   length?: string;
   seek?: string;
   allowWrite?: string;
+  explain?: boolean;
   verify?: boolean;
   json?: boolean;
   quiet?: boolean;
@@ -31,6 +32,9 @@ Examples:
 
   Copy 10 GiB from the middle of one drive to the start of another, then compare:
     p2pdma copy --offset 1T --length 10G --verify --allow-write=/dev/nvme1n1 /dev/nvme0n1 /dev/nvme1n1
+
+  Whose memory would it go through?
+    p2pdma copy --explain /dev/nvme0n1 /dev/nvme1n1
 
   Save a partition to a file; the receipt goes to jq:
     p2pdma copy --json /dev/nvme0n1p2 /mnt/backup/root.img | jq .route
@@ -62,6 +66,7 @@ export function copyCommand(): Command {
     .option("--length <size>", "copy this much (default: to the end of the source)")
     .option("--seek <size>", "start here on the destination; a file keeps what lies around")
     .option("--allow-write [devices]", "permit overwriting block devices: any, or these (comma separated)")
+    .option("--explain", "print whose memory the copy would go through and why, and copy nothing")
     .option("--verify", "read both sides back through RAM afterwards and compare their SHA-256")
     .option("--json", "print the receipt as one JSON object")
     .option("-q, --quiet", "no progress, no receipt")
@@ -70,7 +75,7 @@ export function copyCommand(): Command {
 }
 
 async function run(source: string, destination: string, options: CopyOptions): Promise<void> {
-  const { runCopy } = await import("./copy-run.ts");
+  const { explain, runCopy } = await import("./copy-run.ts");
   const request: CopyRequest = {
     source,
     destination,
@@ -86,6 +91,7 @@ async function run(source: string, destination: string, options: CopyOptions): P
     length: optionalSize(options.length, "--length"),
     seek: optionalSize(options.seek, "--seek"),
   };
+  if (options.explain) return explain(processContext, request, options.json ?? false);
   const output = options.json ? "json" : options.quiet ? "none" : "text";
   await runCopy(processContext, request, {
     permission: permissionOf(options.allowWrite),

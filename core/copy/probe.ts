@@ -2,6 +2,8 @@
 import { constants } from "node:fs";
 import { type MemoryRange, type Native, SyscallError } from "../../ffi/index.ts";
 import type { Provider } from "../p2pmem/providers.ts";
+import { explainVerdict } from "../pci/rule-words.ts";
+import type { Verdict } from "../pci/rules.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** Errnos that mean "no DMA between these two": EREMOTEIO up to Linux 6.16, EINVAL from 6.17. */
@@ -12,6 +14,7 @@ const REFUSALS = ["EREMOTEIO", "EINVAL"];
  * the endpoint's drive into the provider's memory. Reading is enough on the
  * destination too: the verdict holds for both directions, and nothing is written.
  *
+ * @param predicted what the rules say of the pair: the kernel gives no reason with its refusal.
  * @returns undefined when it works, else the reason in words.
  */
 export function probePeer(
@@ -19,6 +22,7 @@ export function probePeer(
   endpoint: Endpoint,
   provider: Provider,
   slot: MemoryRange,
+  predicted: Verdict | undefined,
 ): string | undefined {
   const path = endpoint.kind === "block" ? endpoint.path : `/dev/${endpoint.device?.name}`;
   const lengthBytes = endpoint.device?.logicalBlockBytes ?? endpoint.blockBytes;
@@ -32,14 +36,20 @@ export function probePeer(
     }
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    return explain(error, endpoint, provider);
+    return explain(error, endpoint, provider, predicted);
   }
 }
 
-function explain(error: SyscallError, endpoint: Endpoint, provider: Provider): string {
+function explain(
+  error: SyscallError,
+  endpoint: Endpoint,
+  provider: Provider,
+  predicted: Verdict | undefined,
+): string {
   const client = endpoint.device?.client ?? endpoint.path;
   if (error.syscall === "pread" && REFUSALS.includes(error.code)) {
-    return `the kernel refuses DMA between ${client} (${endpoint.device?.name}) and p2pmem of ${provider.bdf} (${provider.name}): ${error.code}`;
+    const why = predicted?.mapType === "NOT_SUPPORTED" ? ` (${explainVerdict(predicted)})` : "";
+    return `the kernel refuses DMA between ${client} (${endpoint.device?.name}) and p2pmem of ${provider.bdf} (${provider.name}): ${error.code}${why}`;
   }
   if (error.syscall === "pread" && error.code === "EIO") {
     return `${client} (${endpoint.device?.name}) failed a read into p2pmem of ${provider.bdf}: its CMB may not take data, or the medium is bad`;

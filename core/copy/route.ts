@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 import type { Native } from "../../ffi/index.ts";
 import { noPeerToPeer, P2pdmaError } from "../errors.ts";
-import { type AllocatorKind, findProvider, type Provider } from "../p2pmem/providers.ts";
+import type { AllocatorKind, Provider } from "../p2pmem/providers.ts";
 import { type StagingBuffer, stageInP2pmem, stageInRam } from "../p2pmem/staging.ts";
+import { type Candidate, type Landscape, rankCandidates, type Side } from "./candidates.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { probePeer } from "./probe.ts";
 
@@ -38,7 +39,7 @@ export interface Route {
  */
 export function chooseRoute(
   native: Native,
-  providers: readonly Provider[],
+  land: Landscape,
   src: Endpoint,
   dst: Endpoint,
   request: RouteRequest,
@@ -46,12 +47,12 @@ export function chooseRoute(
   if (request.via === "ram") return throughRam(native, request, "asked for", []);
   const rejected: string[] = [];
   const problem = src.peerProblem ?? dst.peerProblem;
-  const candidates = problem ? [] : candidatesFor(providers, src, dst, request.provider);
+  const candidates = problem ? [] : rankCandidates(land, src, dst, request.provider);
   if (problem) rejected.push(problem);
   else if (candidates.length === 0) rejected.push("no PCI device of this machine offers p2pmem");
   let firstError: P2pdmaError | undefined;
-  for (const provider of candidates) {
-    const attempt = tryProvider(native, provider, src, dst, request);
+  for (const candidate of candidates) {
+    const attempt = tryCandidate(native, candidate, src, dst, request);
     if (!(attempt instanceof P2pdmaError)) return { ...attempt, rejected };
     firstError ??= attempt;
     rejected.push(attempt.message);
@@ -60,38 +61,22 @@ export function chooseRoute(
   return throughRam(native, request, "peer-to-peer is not possible", rejected);
 }
 
-/** Destination's memory first: the source then only writes to its peer, and DMA writes are posted. */
-export function candidatesFor(
-  providers: readonly Provider[],
-  src: Endpoint,
-  dst: Endpoint,
-  wanted: string | undefined,
-): Provider[] {
-  if (wanted !== undefined) {
-    const found = findProvider(providers, wanted);
-    if (!found)
-      throw noPeerToPeer("NO_P2PMEM", `"${wanted}" offers no p2pmem`, { hint: "p2pdma list shows who does" });
-    return [found];
-  }
-  const rank = (provider: Provider) => {
-    if (provider.bdf === dst.device?.client) return 0;
-    return provider.bdf === src.device?.client ? 1 : 2;
-  };
-  return [...providers].sort((a, b) => rank(a) - rank(b));
-}
-
-function tryProvider(
+function tryCandidate(
   native: Native,
-  provider: Provider,
+  candidate: Candidate,
   src: Endpoint,
   dst: Endpoint,
   request: RouteRequest,
 ): Omit<Route, "rejected"> | P2pdmaError {
+  const { provider } = candidate;
   const staged = stageLowering(native, provider, request);
   if (staged instanceof P2pdmaError) return staged;
   const [slot] = staged.staging.slots;
-  const refusal = slot && (probePeer(native, src, provider, slot) ?? probePeer(native, dst, provider, slot));
-  if (!refusal) return { via: "p2p", reason: placeOf(provider, src, dst), ...staged };
+  const refusal =
+    slot &&
+    (probePeer(native, src, provider, slot, candidate.source) ??
+      probePeer(native, dst, provider, slot, candidate.destination));
+  if (!refusal) return { via: "p2p", reason: SIDE_WORDS[candidate.side], ...staged };
   staged.staging.close();
   return noPeerToPeer("P2P_REFUSED", refusal);
 }
@@ -116,10 +101,11 @@ function stageLowering(
   }
 }
 
-function placeOf(provider: Provider, src: Endpoint, dst: Endpoint): string {
-  if (provider.bdf === dst.device?.client) return "the destination's own memory";
-  return provider.bdf === src.device?.client ? "the source's own memory" : "memory of a third device";
-}
+const SIDE_WORDS: Readonly<Record<Side, string>> = {
+  destination: "the destination's own memory",
+  source: "the source's own memory",
+  third: "memory of a third device",
+};
 
 function throughRam(
   native: Native,

@@ -103,18 +103,24 @@ function findCapability(space: Buffer, id: number): number | undefined | "unseen
 }
 
 function findAcs(space: Buffer): Acs {
-  // Exactly the conventional part: the machine has no more, and the kernel finds no ACS either.
-  if (space.length === EXTENDED_START) return { state: "absent" };
+  const at = findExtendedCapability(space, EXTENDED_ACS);
+  if (at === "unseen") return { state: "unknown" };
+  if (at === undefined) return { state: "absent" };
+  const [capability, control] = [space.readUInt16LE(at + 4), space.readUInt16LE(at + 6)];
+  return { state: "present", offset: at, capability, control };
+}
+
+/** Offset of an extended capability; `unseen` where config space ends before the list of them does. */
+export function findExtendedCapability(space: Buffer, id: number): number | undefined | "unseen" {
+  // Exactly the conventional part: the machine has no more, and the kernel finds none either.
+  if (space.length === EXTENDED_START) return undefined;
   let at = EXTENDED_START;
   for (let seen = 0; at >= EXTENDED_START && seen < MOST_CAPABILITIES; seen++) {
-    if (at + 8 > space.length) return { state: "unknown" };
+    if (at + 8 > space.length) return "unseen";
     const header = space.readUInt32LE(at);
-    if (header === 0 || header === 0xffffffff) break;
-    if ((header & 0xffff) === EXTENDED_ACS) {
-      const [capability, control] = [space.readUInt16LE(at + 4), space.readUInt16LE(at + 6)];
-      return { state: "present", offset: at, capability, control };
-    }
+    if (header === 0 || header === 0xffffffff) return undefined;
+    if ((header & 0xffff) === id) return at;
     at = (header >>> 20) & 0xffc;
   }
-  return { state: "absent" };
+  return undefined;
 }

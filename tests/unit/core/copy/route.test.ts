@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { candidatesFor, chooseRoute, type RouteRequest } from "../../../../core/copy/route.ts";
+import { type Landscape, rankCandidates } from "../../../../core/copy/candidates.ts";
+import { chooseRoute, type RouteRequest } from "../../../../core/copy/route.ts";
 import type { P2pdmaError } from "../../../../core/errors.ts";
 import type { Provider } from "../../../../core/p2pmem/providers.ts";
 import { type Native, native, SyscallError } from "../../../../ffi/index.ts";
-import { fakeDrive } from "./fakes.ts";
+import { fakeDrive, fakeSwitch } from "./fakes.ts";
 
 const src = fakeDrive("nvme0n1", "0000:03:00.0");
 const dst = fakeDrive("nvme1n1", "0000:04:00.0");
@@ -60,30 +61,68 @@ function fakeKernel(
 const all = [third, own, peer];
 const never = () => undefined;
 
-test("candidatesFor() prefers the destination's memory, then the source's, then others", () => {
+function land(providers: readonly Provider[], redirecting: readonly string[] = []): Landscape {
+  return {
+    tree: fakeSwitch(redirecting),
+    platform: { kernel: { major: 6, minor: 12 }, isAmdZen: false },
+    providers,
+  };
+}
+
+function rank(redirecting: readonly string[], wanted?: string): string[] {
+  return rankCandidates(land(all, redirecting), src, dst, wanted).map(({ provider: { name } }) => name);
+}
+
+test("rankCandidates() prefers the destination's memory, then the source's, then others", () => {
+  assert.equal(rank([]), ["nvme1", "nvme0", "pci-p2pmem-bar"]);
+});
+
+test("rankCandidates() puts what the kernel should refuse last", () => {
+  const ports = { source: "0000:02:00.0", destination: "0000:02:01.0", third: "0000:02:02.0" };
+  assert.equal(rank([ports.third]), ["nvme1", "nvme0", "pci-p2pmem-bar"]);
+  const verdicts = rankCandidates(land(all, [ports.third]), src, dst, undefined);
   assert.equal(
-    candidatesFor(all, src, dst, undefined).map(({ name }) => name),
-    ["nvme1", "nvme0", "pci-p2pmem-bar"],
+    verdicts.map(({ source, destination }) => [source?.mapType, destination?.mapType]),
+    [
+      ["BUS_ADDR", "BUS_ADDR"],
+      ["BUS_ADDR", "BUS_ADDR"],
+      ["NOT_SUPPORTED", "NOT_SUPPORTED"],
+    ],
   );
 });
 
-test("candidatesFor() takes the one named, by address or name, and no other", () => {
-  assert.equal(candidatesFor(all, src, dst, "0000:05:00.0"), [third]);
-  assert.equal(candidatesFor(all, src, dst, "/dev/nvme0"), [own]);
+test("rankCandidates() takes the one named, by address or name, and no other", () => {
+  assert.equal(rank([], "0000:05:00.0"), ["pci-p2pmem-bar"]);
+  assert.equal(rank([], "/dev/nvme0"), ["nvme0"]);
   assert.throws(
-    () => candidatesFor(all, src, dst, "nvme7"),
+    () => rank([], "nvme7"),
     (error: P2pdmaError) => error.exitCode === 3,
   );
 });
 
+test("chooseRoute() explains a refusal by the port that redirects", () => {
+  const machine = land([peer], ["0000:02:01.0"]);
+  const route = chooseRoute(
+    fakeKernel((path) => (path === src.path ? "EREMOTEIO" : undefined)),
+    machine,
+    src,
+    dst,
+    request,
+  );
+  assert.match(
+    route.rejected.join(),
+    /EREMOTEIO \(ACS on 0000:02:01.0 redirects to the host bridge pci0000:00 \(8086:29c0\)/,
+  );
+});
+
 test("chooseRoute() takes the first provider that serves both ends", () => {
-  const route = chooseRoute(fakeKernel(never), all, src, dst, request);
+  const route = chooseRoute(fakeKernel(never), land(all), src, dst, request);
   assert.is(route.staging.provider?.name, "nvme1");
   assert.is(route.depth, 8);
 });
 
 test("chooseRoute() halves the depth when p2pmem is short, down to what is needed", () => {
-  const route = chooseRoute(fakeKernel(never, 3 * 4096), [peer], src, dst, request);
+  const route = chooseRoute(fakeKernel(never, 3 * 4096), land([peer]), src, dst, request);
   assert.is(route.via, "p2p");
   assert.is(route.depth, 2);
 });
@@ -91,7 +130,7 @@ test("chooseRoute() halves the depth when p2pmem is short, down to what is neede
 test("chooseRoute() keeps a depth that was asked for, or says it does not fit", () => {
   const fixed = { ...request, via: "p2p" as const, mayLowerDepth: false };
   assert.throws(
-    () => chooseRoute(fakeKernel(never, 3 * 4096), [peer], src, dst, fixed),
+    () => chooseRoute(fakeKernel(never, 3 * 4096), land([peer]), src, dst, fixed),
     (error: P2pdmaError) => error.code === "NO_P2PMEM" && error.exitCode === 3,
   );
 });
@@ -100,7 +139,7 @@ for (const code of ["EREMOTEIO", "EINVAL"]) {
   test(`chooseRoute() with --via p2p fails closed on ${code} and names both devices`, () => {
     const kernel = fakeKernel(() => code);
     assert.throws(
-      () => chooseRoute(kernel, [peer], src, dst, { ...request, via: "p2p" }),
+      () => chooseRoute(kernel, land([peer]), src, dst, { ...request, via: "p2p" }),
       (error: P2pdmaError) =>
         error.code === "P2P_REFUSED" &&
         error.exitCode === 3 &&
@@ -112,7 +151,7 @@ for (const code of ["EREMOTEIO", "EINVAL"]) {
 test("chooseRoute() with --via auto takes RAM and keeps the reasons", () => {
   const route = chooseRoute(
     fakeKernel((path) => (path === src.path ? "EREMOTEIO" : undefined)),
-    [peer],
+    land([peer]),
     src,
     dst,
     request,
@@ -124,7 +163,7 @@ test("chooseRoute() with --via auto takes RAM and keeps the reasons", () => {
 test("chooseRoute() judges the destination too", () => {
   const route = chooseRoute(
     fakeKernel((path) => (path === dst.path ? "EREMOTEIO" : undefined)),
-    [own],
+    land([own]),
     src,
     dst,
     request,
@@ -135,14 +174,14 @@ test("chooseRoute() judges the destination too", () => {
 test("chooseRoute() rejects memory that is not inside the provider's BAR", () => {
   const liar = { ...fakeKernel(never), pageFrames: () => [0x1000n] } as Native;
   assert.throws(
-    () => chooseRoute(liar, [peer], src, dst, { ...request, via: "p2p" }),
+    () => chooseRoute(liar, land([peer]), src, dst, { ...request, via: "p2p" }),
     (error: P2pdmaError) => error.code === "NOT_RESIDENT",
   );
 });
 
 test("chooseRoute() does not try providers for an end that can never take part", () => {
   const stacked = { ...dst, peerProblem: '"dm-0" is stacked on nvme1n1' };
-  const route = chooseRoute(fakeKernel(never), all, src, stacked, request);
+  const route = chooseRoute(fakeKernel(never), land(all), src, stacked, request);
   assert.equal(route.rejected, ['"dm-0" is stacked on nvme1n1']);
 });
 

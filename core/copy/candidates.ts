@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+import { noPeerToPeer } from "../errors.ts";
+import { findProvider, listProviders, type Provider } from "../p2pmem/providers.ts";
+import type { Bdf } from "../pci/bdf.ts";
+import { type MapType, type Platform, predict, type Verdict } from "../pci/rules.ts";
+import { type PciTree, readPciTree } from "../pci/tree.ts";
+import type { SystemView } from "../sysfs.ts";
+import { readHost } from "../topo/platform.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** Whose memory it is, seen from the copy. */
+export type Side = "destination" | "source" | "third";
+
+/** A provider that a copy could go through, with what is expected of it. */
+export interface Candidate {
+  readonly provider: Provider;
+  readonly side: Side;
+  /** Predicted verdicts for the two clients; undefined for an end that is no PCI device. */
+  readonly source: Verdict | undefined;
+  readonly destination: Verdict | undefined;
+  readonly sharesNumaNode: boolean;
+}
+
+/** The machine as the planner sees it. */
+export interface Landscape {
+  readonly tree: PciTree;
+  readonly platform: Platform;
+  readonly providers: readonly Provider[];
+}
+
+export function readLandscape(sys: SystemView): Landscape {
+  return { tree: readPciTree(sys), platform: readHost(sys).platform, providers: listProviders(sys) };
+}
+
+/**
+ * Lists providers, best first: those the kernel should allow for both ends; then the most direct way (below one
+ * switch before through the host bridge); the destination's memory before the source's before others, since a
+ * source's DMA writes are posted and a destination's DMA reads are not; the smaller distance; the same NUMA node;
+ * more free memory.
+ * @param wanted PCI address or controller name: only this one.
+ * @throws P2pdmaError NO_P2PMEM when the wanted one offers none.
+ */
+export function rankCandidates(
+  land: Landscape,
+  src: Endpoint,
+  dst: Endpoint,
+  wanted: string | undefined,
+): Candidate[] {
+  const providers = wanted === undefined ? land.providers : [demand(land.providers, wanted)];
+  const candidates = providers.map((provider) => describe(land, provider, src, dst));
+  return candidates.sort((a, b) => compare(keyOf(a), keyOf(b)));
+}
+
+function demand(providers: readonly Provider[], wanted: string): Provider {
+  const found = findProvider(providers, wanted);
+  if (found) return found;
+  throw noPeerToPeer("NO_P2PMEM", `"${wanted}" offers no p2pmem`, { hint: "p2pdma list shows who does" });
+}
+
+function describe(
+  { tree, platform }: Landscape,
+  provider: Provider,
+  src: Endpoint,
+  dst: Endpoint,
+): Candidate {
+  const [source, destination] = [src, dst].map(({ device }) =>
+    device?.client ? predict(tree, platform, provider.bdf, device.client) : undefined,
+  );
+  const nodeOf = (bdf: Bdf | undefined) => bdf && tree.functions.get(bdf)?.numaNode;
+  const node = nodeOf(provider.bdf);
+  const sharesNumaNode = [src, dst].every(({ device }) => nodeOf(device?.client) === node);
+  return { provider, side: sideOf(provider, src, dst), source, destination, sharesNumaNode };
+}
+
+function sideOf({ bdf }: Provider, src: Endpoint, dst: Endpoint): Side {
+  if (bdf === dst.device?.client) return "destination";
+  return bdf === src.device?.client ? "source" : "third";
+}
+
+const MAP_RANK: Readonly<Record<MapType, number>> = { BUS_ADDR: 0, THRU_HOST_BRIDGE: 2, NOT_SUPPORTED: 3 };
+const UNKNOWN_RANK = 1;
+const SIDE_RANK: Readonly<Record<Side, number>> = { destination: 0, source: 1, third: 2 };
+
+/** The kernel's refusals come last instead of being dropped: it has the final word, and a prediction may be wrong. */
+function keyOf({ provider, side, source, destination, sharesNumaNode }: Candidate): number[] {
+  const verdicts = [source, destination].filter((verdict) => verdict !== undefined);
+  const worst = Math.max(0, ...verdicts.map(({ mapType }) => (mapType ? MAP_RANK[mapType] : UNKNOWN_RANK)));
+  const distance = verdicts.reduce((sum, verdict) => sum + (verdict.distance ?? 0), 0);
+  return [worst, SIDE_RANK[side], distance, sharesNumaNode ? 0 : 1, -Number(provider.availableBytes)];
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const index = a.findIndex((value, at) => value !== b[at]);
+  return index < 0 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
+}

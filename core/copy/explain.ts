@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+import { explainVerdict } from "../pci/rule-words.ts";
+import type { MapType, Verdict } from "../pci/rules.ts";
+import { type Candidate, rankCandidates, readLandscape } from "./candidates.ts";
+import type { CopyEnvironment, CopyRequest } from "./copy.ts";
+import { readDestination, readSource } from "./endpoint.ts";
+
+/** How the kernel should map a provider's memory for one end of the copy. */
+export interface ExplainedEnd {
+  /** null: it hangs on ACS bits that could not be read. */
+  readonly mapType: MapType | null;
+  readonly distance: number | null;
+  readonly reason: string;
+}
+
+export interface ExplainedCandidate {
+  readonly provider: string;
+  readonly name: string;
+  readonly side: Candidate["side"];
+  readonly availableBytes: string;
+  readonly sharesNumaNode: boolean;
+  /** null for an end that is no PCI device. */
+  readonly source: ExplainedEnd | null;
+  readonly destination: ExplainedEnd | null;
+}
+
+/** What a copy would choose from, best first; RAM comes after them all. */
+export interface Explanation {
+  readonly schema: "p2pdma.explain/1";
+  readonly source: string;
+  readonly destination: string;
+  /** Why these two can't be copied peer-to-peer whatever the provider. */
+  readonly problem: string | null;
+  readonly candidates: readonly ExplainedCandidate[];
+}
+
+/** Ranks the providers for a copy by rule, without opening anything for writing or allocating memory. */
+export function explainCopy(env: CopyEnvironment, request: CopyRequest): Explanation {
+  const src = readSource(env.sys, env.native, request.source);
+  const dst = readDestination(env.sys, env.native, request.destination);
+  const candidates = rankCandidates(readLandscape(env.sys), src, dst, request.provider);
+  return {
+    schema: "p2pdma.explain/1",
+    source: src.path,
+    destination: dst.path,
+    problem: src.peerProblem ?? dst.peerProblem ?? null,
+    candidates: candidates.map(explainCandidate),
+  };
+}
+
+function explainCandidate({
+  provider,
+  side,
+  sharesNumaNode,
+  source,
+  destination,
+}: Candidate): ExplainedCandidate {
+  return {
+    ...{ provider: provider.bdf, name: provider.name, side, sharesNumaNode },
+    availableBytes: provider.availableBytes.toString(),
+    source: explainEnd(source),
+    destination: explainEnd(destination),
+  };
+}
+
+function explainEnd(verdict: Verdict | undefined): ExplainedEnd | null {
+  if (!verdict) return null;
+  const { mapType = null, distance = null } = verdict;
+  return { mapType, distance, reason: explainVerdict(verdict) };
+}
