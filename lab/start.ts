@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { closeSync, realpathSync, statSync, writeSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type AccelRequest, chooseAccel, KVM_TRIAL_MS } from "./accel.ts";
-import { type Backing, checkDisks, openUnnamedFile } from "./disks.ts";
+import { type Backing, checkDisks } from "./disks.ts";
 import { labUsageError } from "./errors.ts";
 import { guestInitramfs } from "./guest-init.ts";
+import { HandedFiles } from "./handed-files.ts";
 import { labKernel } from "./kernel.ts";
-import { FIRST_FILE_FD, findQemu, startMachine } from "./machine.ts";
+import { findQemu, startMachine } from "./machine.ts";
 import { driveSerial, pciArguments } from "./pci-args.ts";
 import type { Share } from "./protocol.ts";
 import { type MachineSpec, MOST_SHARES, qemuArguments, type TraceRequest } from "./qemu-args.ts";
@@ -151,25 +152,4 @@ function backing(drive: Drive, index: number, boot: Boot, files: HandedFiles): B
   if (path !== undefined) return { kind: "file", path };
   if (drive.backend.kind === "sparse") return { kind: "descriptor", childFd: files.addEmpty(sizeBytes) };
   return { kind: "null", sizeBytes, latencyNs: boot.latencyNs ?? drive.backend.latencyNs };
-}
-
-/** Unnamed files that QEMU inherits: it needs no name for them, so none can be left behind. */
-class HandedFiles {
-  readonly descriptors: number[] = [];
-
-  /** Returns the descriptor's number in QEMU. */
-  addEmpty(sizeBytes: number): number {
-    return FIRST_FILE_FD + this.descriptors.push(openUnnamedFile(sizeBytes)) - 1;
-  }
-
-  addContent(content: Buffer): number {
-    const childFd = this.addEmpty(content.length);
-    writeSync(this.descriptors.at(-1) ?? -1, content, 0, content.length, 0);
-    return childFd;
-  }
-
-  /** Ours; QEMU keeps its own. */
-  close(): void {
-    for (const fd of this.descriptors.splice(0)) closeSync(fd);
-  }
 }

@@ -369,15 +369,16 @@ test("p2pdma lab run: Ctrl-C while the guest boots", async () => {
   leavesNothing({ qemu, temporary: runner.temporary });
 });
 
-test("p2pdma lab run: SIGKILL of the runner takes QEMU along", async () => {
+test("p2pdma lab run: SIGKILL of the runner takes QEMU along, even one that is stopped", async () => {
   const runner = await startSleeper("true");
+  process.kill(runner.qemu, "SIGSTOP"); // so that the guest cannot power itself off
   runner.process.kill("SIGKILL");
   await ends(runner);
   await waitFor("QEMU ends", () => !isAlive(runner.qemu), 5000);
   leavesNothing(runner);
 });
 
-test("p2pdma lab run: so it does where there is no setpriv: the guest notices", async () => {
+test("p2pdma lab run: where there is no setpriv, the guest notices that the runner is gone", async () => {
   const env = { PATH: "/nonexistent", P2PDMA_LAB_QEMU: findQemu() };
   const runner = await startSleeper("PATH=/usr/bin:/bin", { env });
   runner.process.kill("SIGKILL");
