@@ -24,7 +24,7 @@ interface Pending {
 /** QEMU's machine protocol: JSON lines, answers in the order of the commands. */
 export class QmpClient {
   private readonly pending: Pending[] = [];
-  private readonly listeners = new Set<(event: QmpEvent) => void>();
+  private readonly listeners = new Set<(event: QmpEvent) => unknown>();
 
   constructor(private readonly socket: Duplex) {
     socket.on(
@@ -44,24 +44,24 @@ export class QmpClient {
     });
   }
 
-  /** The next event of that name, for example DEVICE_DELETED. */
+  /** The next event of that name, for example DEVICE_DELETED: ask before the command that causes it. */
   nextEvent(name: string, timeoutMs: number): Promise<QmpEvent> {
-    return new Promise((resolve, reject) => {
-      const stop = () => {
+    const event = new Promise<QmpEvent>((resolve, reject) => {
+      const settle = (act: () => void) => {
         clearTimeout(timer);
         this.listeners.delete(listener);
+        this.socket.off("close", ended);
+        act();
       };
-      const listener = (event: QmpEvent) => {
-        if (event.event !== name) return;
-        stop();
-        resolve(event);
-      };
-      const timer = setTimeout(() => {
-        stop();
-        reject(new LabError(`QEMU sent no ${name} event within ${timeoutMs} ms`));
-      }, timeoutMs);
+      const listener = (event: QmpEvent) => event.event === name && settle(() => resolve(event));
+      const fail = (why: string) => settle(() => reject(new LabError(`QEMU ${why}`)));
+      const ended = () => fail(`ended without a ${name} event`);
+      const timer = setTimeout(() => fail(`sent no ${name} event within ${timeoutMs} ms`), timeoutMs);
       this.listeners.add(listener);
+      this.socket.once("close", ended);
     });
+    event.catch(() => {}); // the command in between may fail first
+    return event;
   }
 
   private receive(reply: Reply): void {

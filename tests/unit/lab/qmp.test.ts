@@ -46,6 +46,13 @@ test("QmpClient.nextEvent() gives up in time", async () => {
   assert.is((error as Error).message, "QEMU sent no NEVER event within 10 ms");
 });
 
+test("QmpClient.nextEvent() gives up when QEMU ends", async () => {
+  const { client, ours } = fakeQemu(() => ({ return: {} }));
+  const event = client.nextEvent("DEVICE_DELETED", 60_000).catch((reason: Error) => reason);
+  ours.destroy();
+  assert.is(((await event) as Error).message, "QEMU ended without a DEVICE_DELETED event");
+});
+
 test("QmpClient fails what is unanswered when QEMU ends", async () => {
   const [ours] = duplexPair();
   const client = new QmpClient(ours);
