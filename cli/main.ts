@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MIT
 import { Command, CommanderError } from "commander";
 import { ExitCode as Exit, exitCodeMeaning } from "../core/exit-codes.ts";
-import { expandBareOptions } from "./argv.ts";
 import manifest from "../package.json" with { type: "json" };
+import { expandBareOptions } from "./argv.ts";
 import { addCommands } from "./commands.ts";
 import { processContext } from "./context.ts";
 import { reportError } from "./report-error.ts";
@@ -18,6 +18,8 @@ const program = new Command("p2pdma")
   .configureHelp({ optionTerm: (option) => option.flags.replace(" [", "[=") })
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "p2pdma:")) })
   .exitOverride()
+  // What stands behind a subcommand is its own: `lab run ls -la`.
+  .enablePositionalOptions()
   .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`);
 
 addCommands(program);
