@@ -36,7 +36,7 @@ const COLUMNS: Readonly<Record<string, Column>> = {
   link: { title: "LINK", text: ({ controller }) => linkText(controller) },
   numa: { title: "NUMA", text: ({ controller }) => String(controller.numaNode ?? NONE) },
   iommu: { title: "IOMMU", text: ({ controller }) => controller.iommuGroup ?? NONE },
-  use: { title: "USE", text: ({ namespace }) => namespace?.uses.map(describeUse).join(", ") || "free" },
+  use: { title: "USE", text: ({ namespace }) => useText(namespace) },
 };
 
 const DEFAULT_COLUMNS = "namespace,address,model,serial,firmware,size,lba,cmb,free,link,numa,use";
@@ -65,4 +65,9 @@ function linkText({ link }: ListedController): string {
   const now = `${link.speedGtps} GT/s x${link.width}`;
   const isDegraded = link.speedGtps < link.maxSpeedGtps || link.width < link.maxWidth;
   return isDegraded ? `${now} (of ${link.maxSpeedGtps} x${link.maxWidth})` : now;
+}
+
+function useText(namespace: NamespaceRow["namespace"]): string {
+  if (!namespace) return NONE;
+  return namespace.uses.map(describeUse).join(", ") || "free";
 }
