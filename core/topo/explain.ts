@@ -43,14 +43,20 @@ export function commonBridge({ hops }: Verdict): Bdf | undefined {
   return hops.find(({ role }) => role === "common-bridge")?.bdf;
 }
 
-/** A host bridge's standing in a few words, for a tree: `on the kernel's list (Intel Skylake-E)`. */
-export function hostBridgeStanding(machine: Machine, { ids, entry }: HostBridgeVerdict): string {
-  if (isTrustedCpu(machine)) return "trusted, as the processor is an AMD Zen";
-  if (ids === undefined) return "not on the kernel's list: its first device is neither 00.0 nor a root port";
-  if (!entry) return "not on the kernel's list";
+/** What becomes of peers on different root ports: `allowed, on the kernel's list (Intel Skylake-E)`. */
+export function hostBridgeStanding(machine: Machine, { ids, entry, isCertain }: HostBridgeVerdict): string {
+  const { kernel } = machine.host.platform;
+  if (!isSince(kernel, milestones.rootComplexes))
+    return `refused, as always before Linux ${firstWithHostBridges}`;
+  if (isTrustedCpu(machine)) return "allowed, as the processor is an AMD Zen or newer";
+  if (ids === undefined) return "refused, as its first device is neither 00.0 nor a root port";
+  if (!entry) return "refused, not on the kernel's list";
   const limit = entry.sameHostBridgeOnly ? ", for pairs below it only" : "";
-  return `on the kernel's list (${entry.name}${limit})`;
+  const doubt = isCertain ? "" : ", if its first device is a root port (needs root to see)";
+  return `allowed, on the kernel's list (${entry.name}${limit})${doubt}`;
 }
+
+const firstWithHostBridges = kernelName(milestones.rootComplexes.since);
 
 function explainRedirect(machine: Machine, verdict: Verdict): string {
   if (verdict.mapType === undefined) {

@@ -15,4 +15,5 @@ export { judgePair, type Pair, type PairRoute, type ProviderRole, routeDistance 
 export { type Host, kernelName, parseKernelOption } from "./platform.ts";
 export { CELL_LEGEND, cellText, kindOf, predictReach, type Reach, type ReachKind } from "./reach.ts";
 export { findRemedies, type Remedy } from "./remedies.ts";
+export { isSameWay, type Station, wayOf } from "./way.ts";
 export { acsShort, acsWords, functionWords, idsOf, type LinkState, linkAbove } from "./words.ts";

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+import type { MapType, Verdict } from "../core/pci/rules.ts";
+import {
+  acsWords,
+  type Device,
+  explainVerdict,
+  findRemedies,
+  functionWords,
+  hostBridgeStanding,
+  isSameWay,
+  kernelName,
+  type Machine,
+  type Pair,
+  type PairRoute,
+  type Remedy,
+  type Station,
+  wayOf,
+} from "../core/topo/index.ts";
+import { plainTable } from "./table.ts";
+
+/** Third parties shown in full; more of them repeat what these say. */
+const MOST_THIRD_PARTIES = 2;
+
+const ROLE_WORDS = {
+  source: "the source's",
+  destination: "the destination's",
+  "third-party": "a third party's",
+};
+
+const MAP_WORDS: Readonly<Record<MapType, string>> = {
+  BUS_ADDR: "direct (BUS_ADDR)",
+  THRU_HOST_BRIDGE: "through the host bridge (THRU_HOST_BRIDGE)",
+  NOT_SUPPORTED: "refused (NOT_SUPPORTED)",
+};
+
+/** The answer first, then each provider's way hop by hop, then what would change it. */
+export function renderPair(machine: Machine, pair: Pair, all = false): string {
+  const { source, destination } = pair;
+  const title = `${describe(source)} to ${describe(destination)}, Linux ${kernelName(machine.host.platform.kernel)}: ${answer(pair)}`;
+  const shown = shownRoutes(pair, all);
+  const told: Verdict[] = [];
+  const hidden = pair.routes.length - shown.length;
+  const parts = [
+    title,
+    ...shown.map((route) => renderRoute(machine, pair, route, told)),
+    ...(hidden > 0 ? [`${hidden} more providers, none of them better: --all`] : []),
+    ...(pair.routes.length === 0 ? [renderHypothetical(machine, pair)] : []),
+    ...renderRemedies(machine, pair),
+  ];
+  return `${parts.map((part) => part.trimEnd()).join("\n\n")}\n`;
+}
+
+function answer({ works, routes }: Pair): string {
+  const [best] = routes;
+  if (!best) return "no, as no device lends memory";
+  if (works === undefined) return "can't be told without root";
+  return works ? `yes, best through ${best.provider.name}'s memory` : "no, the kernel would refuse";
+}
+
+function shownRoutes({ routes }: Pair, all: boolean): PairRoute[] {
+  let thirds = 0;
+  return routes.filter(({ role }) => all || role !== "third-party" || ++thirds <= MOST_THIRD_PARTIES);
+}
+
+function renderRoute(machine: Machine, pair: Pair, route: PairRoute, told: Verdict[]): string {
+  const { provider, role } = route;
+  const verb = route.works === undefined ? "UNKNOWN" : route.works ? "YES" : "NO";
+  const head = `${verb}  through ${ROLE_WORDS[role]} memory: ${describe(provider)}`;
+  const ends: [Device, Verdict][] = [
+    [pair.source, route.source],
+    [pair.destination, route.destination],
+  ];
+  const others = ends.filter(([client]) => client.bdf !== provider.bdf);
+  // Both ends may be one controller: then it reaches its own memory, and that is all.
+  const shown = others.length > 0 ? others : ends.slice(0, 1);
+  return [head, ...shown.map(([client, verdict]) => renderVerdict(machine, client, verdict, told))].join(
+    "\n",
+  );
+}
+
+function renderHypothetical(machine: Machine, pair: Pair): string {
+  const verdict = renderVerdict(machine, pair.source, pair.between, []);
+  return `If ${describe(pair.destination)} lent memory:\n${verdict}`;
+}
+
+/** Each way is printed once, as the kernel's verdict is the same in both directions. */
+function renderVerdict(machine: Machine, client: Device, verdict: Verdict, told: Verdict[]): string {
+  const result = verdict.mapType === undefined ? "unknown" : MAP_WORDS[verdict.mapType];
+  const head = `  ${client.name} does the DMA: ${result}${distanceWords(verdict)}`;
+  if (told.some((other) => isSameWay(other, verdict))) return `${head}, by the same way`;
+  told.push(verdict);
+  const why = `  because ${explainVerdict(machine, verdict)}`;
+  return verdict.hops.length < 2 ? `${head}\n${why}` : `${head}\n${renderWay(machine, verdict)}${why}`;
+}
+
+/** The kernel gives a pair that it refuses no distance (-1). */
+function distanceWords({ distance, mapType }: Verdict): string {
+  if (distance === undefined) return "";
+  return mapType === "NOT_SUPPORTED" ? `, ${distance} hops apart` : `, distance ${distance}`;
+}
+
+function renderWay(machine: Machine, verdict: Verdict): string {
+  const rows = wayOf(machine, verdict).map((station) => {
+    if (station.kind === "host-bridge") {
+      const { name, ids } = station.verdict;
+      return [name, `host bridge ${ids ?? ""}`.trimEnd(), hostBridgeStanding(machine, station.verdict)];
+    }
+    return [station.hop.bdf, hopWords(machine, station), station.pci ? acsWords(station.pci.acs) : ""];
+  });
+  return plainTable([], rows).replaceAll(/^(?=.)/gm, "    ");
+}
+
+function hopWords({ devices }: Machine, { hop, pci }: Extract<Station, { kind: "function" }>): string {
+  const name = devices.find((device) => device.bdf === hop.bdf)?.name;
+  if (hop.role === "provider" || hop.role === "client") return [name, hop.role].filter(Boolean).join(", ");
+  const words = pci ? functionWords(pci) : "bridge";
+  return hop.role === "common-bridge" ? `${words}: above both` : words;
+}
+
+function renderRemedies(machine: Machine, pair: Pair): string[] {
+  const seen = new Map<string, Remedy>();
+  for (const verdict of verdictsToMend(pair)) {
+    for (const remedy of findRemedies(machine, verdict)) seen.set(remedy.text, remedy);
+  }
+  if (seen.size === 0) return [];
+  const items = [...seen.values()].map(renderRemedy);
+  return [["What would change it", ...items].join("\n")];
+}
+
+/** Those of the ends' own memory, else the hypothetical one; third parties would only repeat them. */
+function verdictsToMend({ routes, between }: Pair): Verdict[] {
+  const own = routes.filter(({ role }) => role !== "third-party");
+  const verdicts = own.map(({ role, source, destination }) => (role === "source" ? destination : source));
+  return verdicts.length > 0 ? verdicts : [between];
+}
+
+function renderRemedy({ text, commands, warning }: Remedy): string {
+  const lines = [`  - ${text}`, ...commands.map((command) => `      ${command}`)];
+  return [...lines, ...(warning ? [`    careful: ${warning}`] : [])].join("\n");
+}
+
+function describe({ name, bdf }: Device): string {
+  return name === bdf ? bdf : `${name} (${bdf})`;
+}
