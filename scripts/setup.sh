@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 compile=(gcc g++ make python3 libc6-dev liburing-dev)
-kernel=(linux-source-6.12 flex bison bc libelf-dev libssl-dev xz-utils)
+kernel=(linux-source-6.12 flex bison bc libelf-dev xz-utils)
 lab=(qemu-system-x86 util-linux)
 tests=(fio e2fsprogs)
 

@@ -3,15 +3,27 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Receipt } from "../../core/copy/receipt.ts";
-import { p2pdma, runInLab } from "./boot.ts";
+import { captureIn, startLab } from "../../lab/run.ts";
+import { p2pdma } from "./boot.ts";
 
 const copy = (length: string) =>
   `${p2pdma.join(" ")} copy --json --via p2p --allow-write --length ${length} /dev/nvme0n1 /dev/nvme1n1`;
 
-const { stdout, stderr, exitCode } = await runInLab({
-  topology: "fast",
-  command: ["bash", "-c", `${copy("64M")} && echo , && ${copy("4G")}`],
+/** A copy that would take minutes, ended by a signal; prints its exit code and what p2pmem is free then. */
+const interrupted = (signal: string) =>
+  `timeout --preserve-status -s ${signal} 5 ${copy("15G")} >&2; echo "$?"; cat /sys/bus/pci/devices/*/p2pmem/available`;
+
+const lab = await startLab({ topology: "fast" });
+const sizes = await captureIn(lab, { command: ["bash", "-c", `${copy("64M")} && echo , && ${copy("4G")}`] });
+const signals = await captureIn(lab, {
+  command: [
+    "bash",
+    "-c",
+    `${interrupted("INT")}; ${interrupted("TERM")}; cat /sys/bus/pci/devices/*/p2pmem/size`,
+  ],
 });
+await lab.close();
+const { stdout, stderr, exitCode } = sizes;
 const [small, large] = exitCode === 0 ? (JSON.parse(`[${stdout}]`) as [Receipt, Receipt]) : [];
 
 test("both copies ended well", () => assert.is(exitCode, 0, stderr));
@@ -24,6 +36,16 @@ test("the memory of a 4 GiB copy is that of a 64 MiB one, within 10 %", () => {
 test("the number of native calls does not grow with the number of chunks", () => {
   assert.is(large?.lengthBytes, String(2 ** 32));
   assert.is(large?.counters.nativeCalls, small?.counters.nativeCalls);
+});
+
+test("SIGINT ends a copy with 130, SIGTERM with 143, and all p2pmem is back", () => {
+  const [first, freeAfterFirst, second, freeAfterSecond, all] = signals.stdout.trim().split("\n");
+  assert.equal([first, second], ["130", "143"], signals.stderr);
+  assert.equal([freeAfterFirst, freeAfterSecond], [all, all]);
+  assert.match(
+    signals.stderr,
+    /SIGINT: finishing what is in flight[\s\S]*Interrupted: ".*" holds \d+ of \d+ bytes/,
+  );
 });
 
 test.run();
