@@ -15,6 +15,7 @@ export type ErrorCode =
   | "P2P_REFUSED"
   | "NOT_RESIDENT"
   | "COPY_FAILED"
+  | "BAD_CAPTURE"
   | "DATA_DIFFER"
   | "INTERRUPTED";
 
