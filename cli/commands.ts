@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { captureCommand } from "./capture.ts";
 import { copyCommand } from "./copy.ts";
 import { labCommand } from "./lab.ts";
 import { listCommand } from "./list.ts";
+import { topoCommand } from "./topo.ts";
 
 /** Every subcommand, in the order of the help. */
 export function addCommands(program: Command): void {
-  for (const command of [listCommand(), copyCommand(), labCommand()]) {
+  for (const command of [listCommand(), topoCommand(), copyCommand(), captureCommand(), labCommand()]) {
     program.addCommand(command.exitOverride().copyInheritedSettings(program));
   }
 }
