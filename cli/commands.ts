@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
 import { captureCommand } from "./capture.ts";
+import { cmbCommand } from "./cmb.ts";
 import { copyCommand } from "./copy.ts";
 import { labCommand } from "./lab.ts";
 import { listCommand } from "./list.ts";
@@ -8,7 +9,14 @@ import { topoCommand } from "./topo.ts";
 
 /** Every subcommand, in the order of the help. */
 export function addCommands(program: Command): void {
-  for (const command of [listCommand(), topoCommand(), copyCommand(), captureCommand(), labCommand()]) {
+  for (const command of [
+    listCommand(),
+    topoCommand(),
+    copyCommand(),
+    cmbCommand(),
+    captureCommand(),
+    labCommand(),
+  ]) {
     program.addCommand(command.exitOverride().copyInheritedSettings(program));
   }
 }
