@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Drive, Endpoint, HostBridge, PciNode, PciSwitch, RootPort } from "./topology.ts";
+import type { Drive, HostBridge, PciNode, PciSwitch, RootPort, Siblings } from "./topology.ts";
 
 /** A tree of PCI nodes as QEMU arguments. The drives' backends are `disk-<letter>`, made elsewhere. */
 export interface PciArguments {
@@ -20,7 +20,8 @@ export function pciArguments(nodes: readonly PciNode[]): PciArguments {
   nodes.forEach((node, index) => {
     const address = FIRST_ROOT_SLOT + index;
     if (node.kind === "root-port") builder.rootPort(node, "pcie.0", address);
-    else builder.hostBridge(node, address);
+    else if (node.kind === "host-bridge") builder.hostBridge(node, address);
+    else builder.endpoint(node, "pcie.0", address);
   });
   return { args: builder.args, drives: builder.drives };
 }
@@ -35,7 +36,7 @@ class Builder {
     const id = this.nextId("bridge");
     this.device("pxb-pcie", { id, bus: "pcie.0", addr: hex(address), bus_nr: bridge.busNumber });
     bridge.ports.forEach((port, index) => {
-      this.rootPort(port, id, index);
+      this.rootPort(port, id, bridge.firstSlot + index);
     });
   }
 
@@ -45,30 +46,49 @@ class Builder {
     this.below(port.below, id);
   }
 
-  private below(node: Endpoint | PciSwitch, bus: string): void {
+  /** Below a port there is only one slot; on a root bus it has to be told. */
+  endpoint(node: Drive | Siblings, bus: string, slot?: number): void {
+    if (node.kind === "drive") {
+      this.drive(node, bus, slot === undefined ? {} : { addr: hex(slot) });
+      return;
+    }
+    for (const [index, drive] of node.functions.entries()) {
+      this.drive(drive, bus, { addr: `${hex(slot ?? 0)}.${index}`, multifunction: "on" });
+    }
+  }
+
+  private below(node: RootPort["below"], bus: string): void {
     if (node.kind === "switch") this.pciSwitch(node, bus);
-    else if (node.kind === "drive") this.drive(node, bus);
-    else this.ramProvider(node.sizeMiB, bus);
+    else if (node.kind === "ram-provider") this.ramProvider(node.sizeMiB, bus);
+    else this.endpoint(node, bus);
   }
 
   private pciSwitch(node: PciSwitch, bus: string): void {
     const upstream = this.nextId("up");
-    this.device("x3130-upstream", { id: upstream, bus });
-    // xio3130 has no ACS; QEMU lets a root port stand in for a downstream port that has.
-    const model = node.acs ? "pcie-root-port" : "xio3130-downstream";
+    // Neither of QEMU's switch ports has ACS, but it lets root ports stand in for them.
+    const isRootPort = node.acs === "all";
+    this.device(isRootPort ? "pcie-root-port" : "x3130-upstream", {
+      id: upstream,
+      bus,
+      ...(isRootPort ? this.nextSlot() : {}),
+    });
+    const model = node.acs === "none" ? "xio3130-downstream" : "pcie-root-port";
     const ports = node.below.map((child, index) => {
       const id = this.nextId("down");
-      this.device(model, { id, bus: upstream, addr: hex(index), ...this.nextSlot() });
+      // Below a root port only one device is looked for, so the ports are its functions.
+      const place = isRootPort ? { addr: `0x0.${index}`, multifunction: "on" } : { addr: hex(index) };
+      this.device(model, { id, bus: upstream, ...place, ...this.nextSlot() });
       return { child, id };
     });
     for (const { child, id } of ports) this.below(child, id);
   }
 
-  private drive(drive: Drive, bus: string): void {
+  private drive(drive: Drive, bus: string, place: Record<string, string>): void {
     this.drives.push(drive);
     this.device("nvme", {
       id: `drive-${drive.letter}`,
       bus,
+      ...place,
       drive: `disk-${drive.letter}`,
       serial: driveSerial(drive),
       ...(drive.cmbMiB === undefined ? {} : { cmb_size_mb: drive.cmbMiB }),

@@ -9,7 +9,7 @@ import type { Topology } from "./topology.ts";
 /** Everything that the command line of QEMU depends on. */
 export interface MachineSpec {
   readonly accel: Accel;
-  readonly topology: Pick<Topology, "cpu" | "memoryMiB" | "kernelArgs" | "pci">;
+  readonly topology: Pick<Topology, "cpu" | "memoryMiB" | "kernelArgs" | "iommu" | "pci">;
   readonly kernel: string;
   readonly initramfs: string;
   /** One for each drive of the topology, by its letter. */
@@ -62,6 +62,8 @@ function machineArguments({ accel, topology, kernel, initramfs, append }: Machin
     ...["-machine", "q35", "-cpu", topology.cpu, "-smp", "2", "-m", `${topology.memoryMiB}M`],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio"],
     ...["-kernel", kernel, "-initrd", initramfs, "-append", kernelArgs.join(" ")],
+    // Before every device that it is to translate for.
+    ...(topology.iommu ? ["-device", "intel-iommu"] : []),
   ];
 }
 

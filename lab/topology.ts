@@ -26,27 +26,36 @@ export interface RamProvider {
 
 export type Endpoint = Drive | RamProvider;
 
+/** One device of several functions, each of them a drive. */
+export interface Siblings {
+  readonly kind: "siblings";
+  readonly functions: readonly Drive[];
+}
+
 /** An upstream port and one downstream port a child. */
 export interface PciSwitch {
   readonly kind: "switch";
-  /** Downstream ports with an ACS capability, which can send peer traffic up to the root. */
-  readonly acs: boolean;
-  readonly below: readonly (Endpoint | PciSwitch)[];
+  /** Which of its ports have an ACS capability, which can send peer traffic up to the root. */
+  readonly acs: "none" | "downstream" | "all";
+  readonly below: readonly (Endpoint | Siblings | PciSwitch)[];
 }
 
 export interface RootPort {
   readonly kind: "root-port";
-  readonly below: Endpoint | PciSwitch;
+  readonly below: Endpoint | Siblings | PciSwitch;
 }
 
 /** A second PCI host bridge, beside the one every machine has. */
 export interface HostBridge {
   readonly kind: "host-bridge";
   readonly busNumber: number;
+  /** Where its root ports begin; its first device tells the kernel what host bridge it is. */
+  readonly firstSlot: number;
   readonly ports: readonly RootPort[];
 }
 
-export type PciNode = RootPort | HostBridge;
+/** What hangs on the root bus. */
+export type PciNode = RootPort | HostBridge | Drive | Siblings;
 
 /** A machine to boot: what is plugged where, and what the kernel is told. */
 export interface Topology {
@@ -56,10 +65,12 @@ export interface Topology {
   readonly cpu: string;
   readonly memoryMiB: number;
   readonly kernelArgs: readonly string[];
+  /** An emulated VT-d, which the kernel uses only with `intel_iommu=on`. */
+  readonly iommu: boolean;
   readonly pci: readonly PciNode[];
 }
 
-const MACHINE_DEFAULTS = { cpu: "max", memoryMiB: 1024, kernelArgs: [] } as const;
+const MACHINE_DEFAULTS = { cpu: "max", memoryMiB: 1024, kernelArgs: [], iommu: false } as const;
 
 export function topology(parts: Pick<Topology, "name" | "summary" | "pci"> & Partial<Topology>): Topology {
   return { ...MACHINE_DEFAULTS, ...parts };
@@ -79,12 +90,21 @@ export function ramProvider(sizeMiB: number): RamProvider {
   return { kind: "ram-provider", sizeMiB };
 }
 
+export function siblings(...functions: Drive[]): Siblings {
+  return { kind: "siblings", functions };
+}
+
 export function pciSwitch(...below: PciSwitch["below"]): PciSwitch {
-  return { kind: "switch", acs: false, below };
+  return { kind: "switch", acs: "none", below };
 }
 
 export function acsSwitch(...below: PciSwitch["below"]): PciSwitch {
-  return { kind: "switch", acs: true, below };
+  return { kind: "switch", acs: "downstream", below };
+}
+
+/** With an upstream port that has ACS, too, which real ones have only as one of several functions. */
+export function acsEverywhereSwitch(...below: PciSwitch["below"]): PciSwitch {
+  return { kind: "switch", acs: "all", below };
 }
 
 export function rootPort(below: RootPort["below"]): RootPort {
@@ -92,5 +112,5 @@ export function rootPort(below: RootPort["below"]): RootPort {
 }
 
 export function hostBridge(busNumber: number, ...ports: RootPort[]): HostBridge {
-  return { kind: "host-bridge", busNumber, ports };
+  return { kind: "host-bridge", busNumber, firstSlot: 0, ports };
 }

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { labUsageError } from "../errors.ts";
 import type { Topology } from "../topology.ts";
+import { acsUpstream } from "./acs-upstream.ts";
+import { cascade } from "./cascade.ts";
 import { fast } from "./fast.ts";
-import { hostBridges } from "./host-bridges.ts";
+import { hostBridges, hostBridgesZen } from "./host-bridges.ts";
+import { iommu, iommuZen } from "./iommu.ts";
+import { rootBus } from "./root-bus.ts";
 import { rootPorts, rootPortsZen } from "./root-ports.ts";
+import { siblingFunctions } from "./siblings.ts";
 import { switchTopology } from "./switch.ts";
 import { switchAcs } from "./switch-acs.ts";
+import { twoSwitches, twoSwitchesZen } from "./two-switches.ts";
 
 /** Every topology; the first is the default. */
 export const topologies: readonly Topology[] = [
@@ -13,7 +19,16 @@ export const topologies: readonly Topology[] = [
   switchAcs,
   rootPorts,
   rootPortsZen,
+  twoSwitches,
+  twoSwitchesZen,
+  cascade,
+  acsUpstream,
+  siblingFunctions,
+  rootBus,
   hostBridges,
+  hostBridgesZen,
+  iommu,
+  iommuZen,
   fast,
 ];
 
