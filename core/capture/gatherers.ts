@@ -2,6 +2,7 @@
 import { readBlockDevice } from "../copy/disk.ts";
 import { listMounts, listSwaps } from "../copy/mounts.ts";
 import { takeInventory } from "../inventory.ts";
+import { reportCmbs } from "../nvme/cmb-report.ts";
 import { listControllers } from "../nvme/controllers.ts";
 import { listProviders } from "../p2pmem/providers.ts";
 import { readPciTree } from "../pci/tree.ts";
@@ -18,6 +19,7 @@ export const gatherers: readonly Gatherer[] = [
   readPciTree,
   listControllers,
   listProviders,
+  (view) => reportCmbs(view, undefined, []),
   listMounts,
   listSwaps,
   (view) => takeInventory(view, undefined),
