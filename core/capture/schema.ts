@@ -40,8 +40,14 @@ const content = v.lazy((input) => {
   return Array.isArray(input) ? lines : base64;
 });
 
+/** An array would pass for a record. */
 function answers<T extends v.GenericSchema>(value: T, what: string) {
-  return v.record(path, value, `${what} must be an object`);
+  const message = `${what} must be an object`;
+  return v.pipe(
+    v.unknown(),
+    v.check((input) => !Array.isArray(input), message),
+    v.record(path, value, message),
+  );
 }
 
 /** Unknown keys are left out: a later version may add some. */

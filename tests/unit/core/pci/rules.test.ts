@@ -23,6 +23,7 @@ import { vmdServer } from "../../../fixtures/machines/vmd.ts";
 import { xeonIcelake } from "../../../fixtures/machines/xeon-icelake.ts";
 import { xeonSkylake } from "../../../fixtures/machines/xeon-skylake.ts";
 import { capturedMachine, machineFiles, manyFunctions } from "../../machines.ts";
+import { type Random, randomOf } from "../../random.ts";
 
 const bdf = (text: string) => text as Bdf;
 const kernelOf = (text: string) => parseKernelVersion(text) as KernelVersion;
@@ -492,18 +493,7 @@ function whitelistSays(tree: PciTree, a: Bdf, b: Bdf): string {
   return isListed ? "THRU_HOST_BRIDGE" : "NOT_SUPPORTED";
 }
 
-/** A small random number generator (mulberry32), so that a failure can be repeated. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
-function randomTree(random: (below: number) => number): PciTree {
+function randomTree(random: Random): PciTree {
   let bus = 1;
   const randomAcs = () => (random(3) === 0 ? acs(random(0x80)) : {});
   const grow = (at: string, depth: number, isRoot: boolean): FunctionDescription => {
