@@ -45,6 +45,11 @@ test("parseCapture() answers what was written", () => {
   assert.is(view.bytes("/never-asked"), undefined);
 });
 
+test("parseCapture() is not misled by quotes and brackets in content", () => {
+  const text = 'say "[[[[[[[[[[[[" and {{{{{{{{{{{{ \\" and \\\\';
+  assert.is(parse(document({ files: { "/a": text, '/b"c': "", "/b": "," } })).view.text("/a"), text);
+});
+
 test("parseCapture() is content with keys that a later version may add", () => {
   assert.is(parse(document({ comment: "from the rack on the left" })).kernel, "6.12.0");
 });

@@ -125,6 +125,9 @@ test("parseConfigSpace() ignores the two low bits of pointers, as the kernel doe
   space.writeUInt8(0x43, 0x34);
   space.writeUInt8(0x53, 0x41);
   assert.is(parseConfigSpace(space).portType, "root-port");
+  const extended = configBytes({ ...bridge, acs: { capability: 0x5f, control: 0x1d } });
+  extended.writeUInt32LE(0x0001 | (1 << 16) | (0x14b << 20), 0x100);
+  assert.is(parseConfigSpace(extended).acs.state, "present");
 });
 
 test.run();
