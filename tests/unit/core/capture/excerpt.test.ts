@@ -84,6 +84,13 @@ test("excerptOf() keeps the kernel's options that matter, also those that are no
   assert.is(gunzipSync(packed).toString("utf8"), keptOptions);
 });
 
+test("excerptOf() keeps of the symbols whether P2PDMA is among them, and no address", () => {
+  const symbols =
+    "ffffffff81000000 T _stext\nffffffff81000010 t secret\nffffffff82abcdef d p2pdma_pgmap_ops\n";
+  assert.is(keep("/proc/kallsyms", symbols), "0 T _stext\n0 d p2pdma_pgmap_ops\n");
+  assert.is(keep("/proc/kallsyms", "ffffffff81000000 T _stext\n"), "0 T _stext\n");
+});
+
 test("excerptOf() leaves what it does not understand", () => {
   assert.is(keep("/proc/config.gz", "not compressed"), "not compressed");
   assert.is(keep("/sys/class/nvme/nvme0/model", "Model\n"), "Model\n");
