@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { CancelMode, ChunkError, Extent, MemoryRange, Native, OpenFile } from "../../ffi/index.ts";
+import type { CancelMode, ChunkError, Native, PumpJob } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { runSync } from "./engine-sync.ts";
@@ -7,17 +7,8 @@ import { runUring } from "./engine-uring.ts";
 
 export type EngineName = "uring" | "sync";
 
-export interface EngineJob {
-  readonly src: OpenFile;
-  readonly dst: OpenFile;
-  readonly slots: readonly MemoryRange[];
-  readonly extents: readonly Extent[];
-  readonly chunkBytes: number;
-  readonly blockBytes: number;
-  readonly retries: number;
-  /** RAM may be registered with the kernel, p2pmem may not. */
-  readonly fixedBuffers: boolean;
-}
+/** RAM may be registered with the kernel (`fixedBuffers`), p2pmem may not. */
+export type EngineJob = Omit<PumpJob, "stopOnError">;
 
 export interface EngineProgress {
   readonly bytesRead: bigint;
