@@ -25,10 +25,10 @@ export abstract class SystemView {
     return bytes && Buffer.from(bytes).toString("utf8").trimEnd();
   }
 
-  /** Content as a non-negative integer, decimal or 0x hexadecimal. */
+  /** Content as a non-negative integer of at most 64 bits, decimal or 0x hexadecimal. */
   integer(path: string): bigint | undefined {
     const text = this.text(path)?.trim();
-    return text !== undefined && /^(0x[0-9a-f]+|\d+)$/i.test(text) ? BigInt(text) : undefined;
+    return text !== undefined && /^(0x[0-9a-f]{1,16}|\d{1,20})$/i.test(text) ? BigInt(text) : undefined;
   }
 }
 

@@ -7,6 +7,7 @@ import { listControllers } from "../nvme/controllers.ts";
 import { listProviders } from "../p2pmem/providers.ts";
 import { readPciTree } from "../pci/tree.ts";
 import type { SystemView } from "../sysfs.ts";
+import { readMachine } from "../topo/machine.ts";
 
 /** Asks a view all that one part of the program would ask; what it makes of the answers is not needed. */
 export type Gatherer = (view: SystemView) => unknown;
@@ -20,6 +21,8 @@ export const gatherers: readonly Gatherer[] = [
   listControllers,
   listProviders,
   (view) => reportCmbs(view, undefined, []),
+  // The kernel is given, since a view that can't tell it is no reason to stop.
+  (view) => readMachine(view, { kernel: { major: 6, minor: 12 }, all: true }),
   listMounts,
   listSwaps,
   (view) => takeInventory(view, undefined),

@@ -23,6 +23,8 @@ const CONTROLLER_ADDRESS = /\/nvme\d+\/address$/;
 const PCI_ADDRESS = /^[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]$/i;
 const NAMED_DEVICES = /(\/dev\/(?:disk\/by-(?:id|uuid|label|partuuid|partlabel)|mapper)\/)([^/\s]+)/g;
 const NAME_FOLDERS = /^\/dev\/(?:disk\/by-(?:id|uuid|label|partuuid|partlabel)|mapper)$/;
+/** Where no other name is to be had, a network interface is named after its hardware address. */
+const ADDRESS_NAME = /^enx[0-9a-f]{12}$/;
 const PLACES = /^\/proc\/(?:swaps|(?:self|\d+)\/mountinfo)$/;
 const UUIDS =
   /\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{32,}\b|\b[0-9A-F]{4}-[0-9A-F]{4}\b/g;
@@ -45,8 +47,9 @@ export function hideIdentifiers(answers: Answers): Answers {
     return [hidePath(path), hidden] as const;
   });
   const lists = [...answers.lists].map(([path, names]) => {
-    const hidden = NAME_FOLDERS.test(path) ? names.map(hashIdentifier).sort() : names;
-    return [hidePath(path), hidden] as const;
+    const isToHide = (name: string) => NAME_FOLDERS.test(path) || ADDRESS_NAME.test(name);
+    const hidden = names.map((name) => (isToHide(name) ? hashIdentifier(name) : name));
+    return [hidePath(path), hidden.sort()] as const;
   });
   const links = [...answers.links].map(([path, real]) => [hidePath(path), real && hidePath(real)] as const);
   return { files: new Map(files), lists: new Map(lists), links: new Map(links) };

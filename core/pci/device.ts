@@ -12,13 +12,15 @@ export interface PciResource {
 }
 
 const IORESOURCE_MEM = 0x200n;
+/** Kernels have 13 to 17 a function. */
+const MOST_RESOURCES = 32;
 
 /** Memory windows of a function, unassigned ones left out. */
 export function readResources(sys: SystemView, bdf: Bdf): PciResource[] {
-  const lines = sys.text(`/sys/bus/pci/devices/${bdf}/resource`)?.split("\n") ?? [];
+  const lines = sys.text(`/sys/bus/pci/devices/${bdf}/resource`)?.split("\n", MOST_RESOURCES) ?? [];
   return lines.flatMap((line, index) => {
     const fields = line.trim().split(/\s+/);
-    if (fields.length !== 3 || !fields.every((field) => /^0x[0-9a-f]+$/i.test(field))) return [];
+    if (fields.length !== 3 || !fields.every((field) => /^0x[0-9a-f]{1,16}$/i.test(field))) return [];
     const [start, end, flags] = fields.map(BigInt) as [bigint, bigint, bigint];
     return (flags & IORESOURCE_MEM) !== 0n && end > start ? [{ index, start, end, flags }] : [];
   });

@@ -133,6 +133,7 @@ function addFunction(files: MemoryFiles, parent: string, one: FunctionDescriptio
     files.link(`${at}/iommu_group`, `/sys/kernel/iommu_groups/${one.iommuGroup}`);
   }
   if (one.p2pmem) addP2pmem(files, at, one.p2pmem);
+  if (one.net) files.folder(`${at}/net/${one.net}`);
   if (one.nvme) addController(files, at, one.at, one.nvme);
   for (const child of one.children ?? []) addFunction(files, at, child);
   for (const child of one.domain?.functions ?? []) addFunction(files, `${at}/${one.domain?.name}`, child);
