@@ -24,7 +24,7 @@ export function makeProgress(context: CliContext, wanted: boolean): Progress {
       hideCursor: true,
       clearOnComplete: true,
     },
-    Presets.rect,
+    Presets.shades_classic,
   );
   let started = 0;
   let all = "";

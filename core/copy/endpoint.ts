@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { type BigIntStats, constants, realpathSync, statSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { type Native, SyscallError } from "../../ffi/index.ts";
 import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
@@ -58,7 +58,7 @@ export function readDestination(sys: SystemView, native: Native, path: string): 
       hint: "p2pdma list shows the NVMe namespaces of this machine",
     });
   }
-  return fileEndpoint(sys, path, deviceNumber(directory.dev), undefined, undefined);
+  return fileEndpoint(sys, resolve(path), deviceNumber(directory.dev), undefined, undefined);
 }
 
 function existingEndpoint(sys: SystemView, native: Native, path: string, stat: BigIntStats): Endpoint {
