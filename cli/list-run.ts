@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { type Inventory, takeInventory } from "../core/inventory.ts";
-import { SystemFiles } from "../core/sysfs.ts";
 import { formatBytes } from "../core/units.ts";
 import { native } from "../ffi/index.ts";
+import { viewFrom } from "./from-option.ts";
 import { type NamespaceRow, pickColumns } from "./list-columns.ts";
 import { plainTable } from "./table.ts";
 
-export function inventory(): Inventory {
-  return takeInventory(new SystemFiles(), native);
+/** @param from a capture; allocators are tried on this machine only. */
+export function inventory(from: string | undefined): Inventory {
+  return takeInventory(viewFrom(from), from === undefined ? native : undefined);
 }
 
 /** Two tables: what can be copied, and whose memory it can go through. */
