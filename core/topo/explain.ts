@@ -29,7 +29,7 @@ export function explainVerdict(machine: Machine, verdict: Verdict): string {
   }
 }
 
-/** Ports that send peer traffic up, in the order in which the kernel lists them. */
+/** Ports that send peer traffic up: those that the kernel's log names for this pair. */
 export function redirectingPorts({ hops }: Verdict): Bdf[] {
   return hops.filter(({ redirects }) => redirects === true).map(({ bdf }) => bdf);
 }

@@ -3,7 +3,16 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { pciArguments } from "../../../lab/pci-args.ts";
 import { topologies } from "../../../lab/topologies/index.ts";
-import { acsSwitch, drive, hostBridge, pciSwitch, ramProvider, rootPort } from "../../../lab/topology.ts";
+import {
+  acsEverywhereSwitch,
+  acsSwitch,
+  drive,
+  hostBridge,
+  pciSwitch,
+  ramProvider,
+  rootPort,
+  siblings,
+} from "../../../lab/topology.ts";
 
 test("pciArguments() puts a switch and its drives in order, parents first", () => {
   const tree = [rootPort(pciSwitch(drive("A", { cmbMiB: 64 }), drive("B")))];
@@ -26,6 +35,28 @@ test("pciArguments() gives every root port a slot of its own", () => {
 test("pciArguments() takes ports that have ACS for an ACS switch", () => {
   const { args } = pciArguments([rootPort(acsSwitch(drive("A")))]);
   assert.ok(args.includes("pcie-root-port,id=down0,bus=up0,addr=0x0,chassis=2,slot=2"));
+});
+
+test("pciArguments() takes ports that have ACS for the upstream port, too, and makes the others its functions", () => {
+  const { args } = pciArguments([rootPort(acsEverywhereSwitch(drive("A"), drive("B")))]);
+  assert.ok(args.includes("pcie-root-port,id=up0,bus=root0,chassis=2,slot=2"));
+  assert.ok(args.includes("pcie-root-port,id=down1,bus=up0,addr=0x0.1,multifunction=on,chassis=4,slot=4"));
+});
+
+test("pciArguments() makes siblings functions of one device, below a port and on the root bus", () => {
+  const { args } = pciArguments([
+    rootPort(siblings(drive("A"), drive("B"))),
+    siblings(drive("C")),
+    drive("D"),
+  ]);
+  assert.match(args[5] ?? "", /id=drive-B,bus=root0,addr=0x0.1,multifunction=on,/);
+  assert.match(args[7] ?? "", /id=drive-C,bus=pcie.0,addr=0x11.0,multifunction=on,/);
+  assert.match(args[9] ?? "", /id=drive-D,bus=pcie.0,addr=0x12,drive=/);
+});
+
+test("pciArguments() leaves room before the root ports of a host bridge", () => {
+  const { args } = pciArguments([{ ...hostBridge(64, rootPort(drive("A"))), firstSlot: 2 }]);
+  assert.match(args[3] ?? "", /^pcie-root-port,id=root0,bus=bridge0,addr=0x2,/);
 });
 
 test("pciArguments() hangs root ports below another host bridge", () => {
