@@ -2,6 +2,7 @@
 import type { MapType, Verdict } from "../core/pci/rules.ts";
 import {
   acsWords,
+  cellText,
   type Device,
   explainVerdict,
   findRemedies,
@@ -18,8 +19,8 @@ import {
 } from "../core/topo/index.ts";
 import { plainTable } from "./table.ts";
 
-/** Third parties shown in full; more of them repeat what these say. */
-const MOST_THIRD_PARTIES = 2;
+/** Other providers named in a line each. */
+const MOST_NAMED = 5;
 
 const ROLE_WORDS = {
   source: "the source's",
@@ -37,17 +38,39 @@ const MAP_WORDS: Readonly<Record<MapType, string>> = {
 export function renderPair(machine: Machine, pair: Pair, all = false): string {
   const { source, destination } = pair;
   const title = `${describe(source)} to ${describe(destination)}, Linux ${kernelName(machine.host.platform.kernel)}: ${answer(pair)}`;
-  const shown = shownRoutes(pair, all);
+  const inFull = all ? pair.routes : worthTelling(pair);
   const told: Verdict[] = [];
-  const hidden = pair.routes.length - shown.length;
   const parts = [
     title,
-    ...shown.map((route) => renderRoute(machine, pair, route, told)),
-    ...(hidden > 0 ? [`${hidden} more providers, none of them better: --all`] : []),
+    ...inFull.map((route) => renderRoute(machine, pair, route, told)),
+    ...renderOthers(pair.routes.filter((route) => !inFull.includes(route))),
     ...(pair.routes.length === 0 ? [renderHypothetical(machine, pair)] : []),
     ...renderRemedies(machine, pair),
   ];
   return `${parts.map((part) => part.trimEnd()).join("\n\n")}\n`;
+}
+
+/** The two ends' own memory, and the best of the others where that is no use. */
+function worthTelling({ routes }: Pair): PairRoute[] {
+  const own = routes.filter(({ role }) => role !== "third-party");
+  const third = own.some(({ works }) => works)
+    ? undefined
+    : routes.find(({ role }) => role === "third-party");
+  return routes.filter((route) => own.includes(route) || route === third);
+}
+
+function renderOthers(routes: readonly PairRoute[]): string[] {
+  if (routes.length === 0) return [];
+  const lines = routes.slice(0, MOST_NAMED).map((route) => {
+    const ends = `${cellText(route.source)} from the source, ${cellText(route.destination)} from the destination`;
+    return `${verb(route)}  through ${describe(route.provider)}: ${ends}`;
+  });
+  const rest = routes.length - lines.length;
+  return [[...lines, ...(rest > 0 ? [`and ${rest} more: --all`] : [])].join("\n")];
+}
+
+function verb({ works }: PairRoute): string {
+  return works === undefined ? "UNKNOWN" : works ? "YES" : "NO";
 }
 
 function answer({ works, routes }: Pair): string {
@@ -57,15 +80,9 @@ function answer({ works, routes }: Pair): string {
   return works ? `yes, best through ${best.provider.name}'s memory` : "no, the kernel would refuse";
 }
 
-function shownRoutes({ routes }: Pair, all: boolean): PairRoute[] {
-  let thirds = 0;
-  return routes.filter(({ role }) => all || role !== "third-party" || ++thirds <= MOST_THIRD_PARTIES);
-}
-
 function renderRoute(machine: Machine, pair: Pair, route: PairRoute, told: Verdict[]): string {
   const { provider, role } = route;
-  const verb = route.works === undefined ? "UNKNOWN" : route.works ? "YES" : "NO";
-  const head = `${verb}  through ${ROLE_WORDS[role]} memory: ${describe(provider)}`;
+  const head = `${verb(route)}  through ${ROLE_WORDS[role]} memory: ${describe(provider)}`;
   const ends: [Device, Verdict][] = [
     [pair.source, route.source],
     [pair.destination, route.destination],
@@ -123,8 +140,12 @@ function renderRemedies(machine: Machine, pair: Pair): string[] {
     for (const remedy of findRemedies(machine, verdict)) seen.set(remedy.text, remedy);
   }
   if (seen.size === 0) return [];
+  const warnings = new Set(
+    [...seen.values()].map(({ warning }) => warning).filter((text) => text !== undefined),
+  );
   const items = [...seen.values()].map(renderRemedy);
-  return [["What would change it", ...items].join("\n")];
+  const careful = [...warnings].map((warning) => `  careful: ${warning}`);
+  return [["What would change it", ...items, ...careful].join("\n")];
 }
 
 /** Those of the ends' own memory, else the hypothetical one; third parties would only repeat them. */
@@ -134,9 +155,8 @@ function verdictsToMend({ routes, between }: Pair): Verdict[] {
   return verdicts.length > 0 ? verdicts : [between];
 }
 
-function renderRemedy({ text, commands, warning }: Remedy): string {
-  const lines = [`  - ${text}`, ...commands.map((command) => `      ${command}`)];
-  return [...lines, ...(warning ? [`    careful: ${warning}`] : [])].join("\n");
+function renderRemedy({ text, commands }: Remedy): string {
+  return [`  - ${text}`, ...commands.map((command) => `      ${command}`)].join("\n");
 }
 
 function describe({ name, bdf }: Device): string {

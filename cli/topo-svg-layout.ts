@@ -30,7 +30,7 @@ export interface Layout {
 
 export const SIZES = {
   ...{ left: 24, top: 84, bandHead: 48, bandGap: 14, spine: 18, firstColumn: 44 },
-  ...{ portWidth: 112, portHeight: 32, deviceWidth: 262, deviceHeight: 50, otherHeight: 24 },
+  ...{ portWidth: 112, portHeight: 32, deviceWidth: 278, deviceHeight: 50, otherHeight: 24 },
   ...{ deviceRow: 60, portRow: 44, otherRow: 30, linkGap: 108, innerGap: 34, switchGap: 12 },
 } as const;
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
+import type { Provider } from "../core/p2pmem/providers.ts";
 import {
   acsShort,
+  type Device,
   driveBytes,
   functionWords,
   hostBridgeStanding,
@@ -126,7 +128,7 @@ function drawBox(box: Box): string {
   ].join("\n");
 }
 
-const MEMORY_WIDTH = 84;
+const MEMORY_WIDTH = 98;
 
 /** A drive with its name, size and model; memory that it lends is a part of it. */
 function drawDevice({ branch, x, y, width, height }: Box): string {
@@ -145,7 +147,7 @@ function drawDevice({ branch, x, y, width, height }: Box): string {
     text(x + 9, y + 31, name ? fit(model, room, 10) : "", { class: "tiny" }),
     text(x + 9, y + 44, pci.bdf, { class: "mono" }),
     ...(device.provider
-      ? [drawMemory(x + width - MEMORY_WIDTH - 6, y + 5, height - 10, device.provider)]
+      ? [drawMemory(x + width - MEMORY_WIDTH - 6, y + 5, height - 10, device, device.provider)]
       : []),
   );
 }
@@ -154,12 +156,14 @@ function drawMemory(
   x: number,
   y: number,
   height: number,
-  { sizeBytes, availableBytes }: { sizeBytes: bigint; availableBytes: bigint },
+  { controller }: Device,
+  { sizeBytes, availableBytes }: Provider,
 ): string {
+  const kind = controller ? "CMB" : "BAR";
   const middleX = x + MEMORY_WIDTH / 2;
   return [
     rect(x, y, MEMORY_WIDTH, height, { rx: 3, class: "memory" }),
-    text(middleX, y + 17, formatBytes(sizeBytes), { class: "strong", "text-anchor": "middle" }),
+    text(middleX, y + 17, `${kind} ${formatBytes(sizeBytes)}`, { class: "strong", "text-anchor": "middle" }),
     text(middleX, y + 31, `${formatBytes(availableBytes)} free`, { class: "tiny", "text-anchor": "middle" }),
   ].join("\n");
 }

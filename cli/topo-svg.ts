@@ -90,7 +90,7 @@ function drawTitle({ host }: Machine, { hiddenCount }: Forest, date: Date): stri
   const kernel = host.isOtherKernel
     ? `predicted for Linux ${kernelName(host.platform.kernel)} (running: ${host.kernelRelease ?? "unknown"})`
     : `Linux ${host.kernelRelease}`;
-  const day = `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
+  const day = `drawn ${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
   const functions = hiddenCount === 1 ? "function" : "functions";
   const folded = hiddenCount > 0 ? `${hiddenCount} other PCI ${functions} not shown` : undefined;
   const subtitle = [kernel, host.cpuModel, day, folded].filter(Boolean).join("  ·  ");

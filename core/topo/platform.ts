@@ -25,12 +25,18 @@ export function readHost(view: SystemView, wanted?: KernelVersion): Host {
   if (!kernel) throw usageError("Cannot tell which kernel this is", "name one: --kernel 6.12");
   const cpu = readFirstCpu(view);
   return {
-    name: view.text("/proc/sys/kernel/hostname"),
+    name: nameOf(view),
     kernelRelease,
     cpuModel: cpu.get("model name"),
     platform: { kernel, isAmdZen: isAmdZen(cpu) },
     isOtherKernel: wanted !== undefined,
   };
+}
+
+/** A capture has hashes in place of names. */
+function nameOf(view: SystemView): string | undefined {
+  const name = view.text("/proc/sys/kernel/hostname");
+  return name?.startsWith("hash:") ? undefined : name;
 }
 
 /** `6.12`, the way kernels are named in this program's output. */

@@ -29,9 +29,6 @@ export interface Remedy {
 const DISABLE_ACS_REDIR = { major: 4, minor: 19 };
 const CONFIG_ACS = { major: 6, minor: 11 };
 
-const SHARES_MEMORY =
-  "the devices can then reach each other's memory unchecked by the IOMMU, and their IOMMU groups become one at the next boot: not for devices that are handed to virtual machines or that you do not trust";
-
 /** What would make a pair work, or work without the detour through the host bridge; easiest first. */
 export function findRemedies(machine: Machine, verdict: Verdict): Remedy[] {
   if (verdict.mapType === undefined) return [readAcs(verdict)];
@@ -58,15 +55,23 @@ function clearRedirection(machine: Machine, verdict: Verdict): Remedy[] {
   if (ports.length === 0 || commonBridge(verdict) === undefined) return [];
   const what = `turn redirection off on ${ports.join(", ")}`;
   const gain = "data then goes straight through the bridge";
+  const warning = sharingWarning(machine, verdict);
   return [
     {
       kind: "acs-now",
       text: `${what}: ${gain}, until the next boot; the kernel keeps a verdict once used, so the provider's driver is bound anew`,
       commands: [...ports.map((port) => setpciCommand(machine, port)), ...rebindCommands(machine, verdict)],
-      warning: SHARES_MEMORY,
+      warning,
     },
-    ...bootParameter(machine.host.platform.kernel, ports),
+    ...bootParameter(machine.host.platform.kernel, ports, warning),
   ];
+}
+
+/** Redirection is what lets an IOMMU see the traffic between two devices. */
+function sharingWarning({ tree }: Machine, { provider, client }: Verdict): string {
+  const groups = [provider, client].map((bdf) => tree.functions.get(bdf)?.iommuGroup);
+  const numbers = groups.every((group) => group !== undefined) ? ` (${groups.join(" and ")})` : "";
+  return `this weakens isolation: the devices can then reach each other past the IOMMU, and their IOMMU groups${numbers} become one at the next boot; not for devices that virtual machines get or that you do not trust`;
 }
 
 function setpciCommand({ tree }: Machine, port: Bdf): string {
@@ -84,7 +89,7 @@ function rebindCommands({ tree }: Machine, { provider }: Verdict): string[] {
 /** Egress control, completion and request redirect off, the other bits as firmware left them. */
 const CONFIG_ACS_FLAGS = "0x00xx";
 
-function bootParameter(kernel: KernelVersion, ports: readonly Bdf[]): Remedy[] {
+function bootParameter(kernel: KernelVersion, ports: readonly Bdf[], warning: string): Remedy[] {
   if (compareKernels(kernel, DISABLE_ACS_REDIR) < 0) return [];
   const commands = [`pci=disable_acs_redir=${ports.join(";")}`];
   if (compareKernels(kernel, CONFIG_ACS) >= 0) {
@@ -96,7 +101,7 @@ function bootParameter(kernel: KernelVersion, ports: readonly Bdf[]): Remedy[] {
       kind: "acs-at-boot",
       text: `for good: the same as a kernel parameter${either}; in a boot loader's file it needs quotes, for the semicolon`,
       commands,
-      warning: SHARES_MEMORY,
+      warning,
     },
   ];
 }

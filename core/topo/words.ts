@@ -41,7 +41,8 @@ export interface LinkState {
 /** The link above a function; undefined where there is none or nothing is known. */
 export function linkAbove(tree: PciTree, pci: PciFunction): LinkState | undefined {
   const above = pci.parent && tree.functions.get(pci.parent);
-  if (!pci.link || !above || pci.portType === "downstream-port") return undefined;
+  // Inside a switch there is no link.
+  if (!pci.link || !above || above.portType === "upstream-port") return undefined;
   const { speedGtps, width, maxSpeedGtps, maxWidth } = pci.link;
   const best = bestOf(pci.link, above.link ?? pci.link);
   const isFull = speedGtps >= best.maxSpeedGtps && width >= best.maxWidth;
@@ -93,8 +94,8 @@ export function acsWords(acs: Acs): string {
   if (acs.state === "absent") return "no ACS";
   const redirecting = longNames(acs.control & ACS_REDIRECT_MASK);
   const harmless = longNames(acs.control & ~ACS_REDIRECT_MASK);
-  const head = redirecting ? `ACS redirects: ${redirecting}` : "ACS does not redirect";
-  return harmless ? `${head} (${harmless} on)` : head;
+  const head = redirecting ? `ACS redirects (${redirecting})` : "ACS does not redirect";
+  return harmless ? `${head}; also ${harmless}` : head;
 }
 
 function longNames(control: number): string {
