@@ -44,7 +44,7 @@ Sizes: k M G T and KiB MiB are binary, kB MB are decimal.`;
 export function copyCommand(): Command {
   return new Command("copy")
     .description("copy a block device, partition or file to another, peer-to-peer where the kernel allows it")
-    .argument("<source>", "block device, partition or regular file")
+    .argument("<source>", "block device, partition or regular file; also serial:SERIAL or wwid:WWID")
     .argument("<destination>", "the same; a file that is not there is made")
     .addOption(
       new Option("--via <way>", "p2p never falls back; auto takes RAM when it must, and says so")

@@ -5,6 +5,7 @@ import { type Native, SyscallError } from "../../ffi/index.ts";
 import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import type { SystemView } from "../sysfs.ts";
+import { resolveDeviceName } from "./device-name.ts";
 import { type BlockDevice, deviceNumber, readBlockDevice } from "./disk.ts";
 import { fileSystemOf } from "./mounts.ts";
 
@@ -34,7 +35,8 @@ const FALLBACK_BLOCK_BYTES = 4096;
 const DIRECT_FILE_SYSTEMS = ["ext4", "xfs"];
 
 /** @throws P2pdmaError NOT_FOUND for a source that is not there, NOT_COPYABLE for what is no file or block device. */
-export function readSource(sys: SystemView, native: Native, path: string): Endpoint {
+export function readSource(sys: SystemView, native: Native, name: string): Endpoint {
+  const path = resolveDeviceName(sys, name);
   const stat = statOf(path);
   if (!stat)
     throw new P2pdmaError("NOT_FOUND", ExitCode.failed, `Cannot open source "${path}": no such file`);
@@ -42,7 +44,8 @@ export function readSource(sys: SystemView, native: Native, path: string): Endpo
 }
 
 /** A path that is not there becomes a file to be made, if its directory is there. */
-export function readDestination(sys: SystemView, native: Native, path: string): Endpoint {
+export function readDestination(sys: SystemView, native: Native, name: string): Endpoint {
+  const path = resolveDeviceName(sys, name);
   const stat = statOf(path);
   if (stat) return existingEndpoint(sys, native, path, stat);
   const directory = statOf(dirname(path));
