@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { constants } from "node:fs";
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { SyscallError } from "./errors.ts";
 import { close, open } from "./files.ts";
 import { bufferAddress, helperCall, helperCallAsync, libcCall } from "./load.ts";
-import { addressOf, Mapping, type MemoryRange, rangeAddress } from "./memory.ts";
+import { addressOf, Mapping, type MemoryRange, PAGE_BYTES, rangeAddress } from "./memory.ts";
 
 /** What a word of memory is made from; see enum p2p_pattern. */
 export type PatternKind = "constant" | "walking" | "address" | "random";
@@ -53,6 +53,8 @@ export interface MemoryPass {
 
 const PROT_READ = 0x1;
 const MAP_SHARED = 0x01;
+const PFN_MASK = (1n << 55n) - 1n;
+const PAGE_PRESENT = 1n << 63n;
 const JOB_BYTES = 72;
 const BAD_BYTES = 48;
 const BAD_CAPACITY = 256;
@@ -86,6 +88,22 @@ export function readRegisters(mapping: Mapping, offsets: readonly number[]): num
   const [from, to] = [bufferAddress(wanted), bufferAddress(values)];
   helperCall("p2p_register_read", mapping.label, addressOf(mapping), from, to, offsets.length);
   return offsets.map((_, index) => values.readUInt32LE(index * 4));
+}
+
+/** Page frame behind an address of any process; undefined when it is hidden or not there. Needs CAP_SYS_ADMIN. */
+export function frameOfProcess(pid: number, address: bigint): bigint | undefined {
+  const entry = Buffer.alloc(8);
+  let fd: number | undefined;
+  try {
+    fd = openSync(`/proc/${pid}/pagemap`, "r");
+    readSync(fd, entry, 0, 8, (address / BigInt(PAGE_BYTES)) * 8n);
+  } catch {
+    return undefined; // the process has ended, or is not ours to look at
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+  const value = entry.readBigUInt64LE();
+  return value & PAGE_PRESENT && value & PFN_MASK ? value & PFN_MASK : undefined;
 }
 
 /** Starts writing a pattern to all of a range, by CPU, 8 bytes at a time. */

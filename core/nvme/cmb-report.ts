@@ -105,7 +105,7 @@ function reportOne(
   const provider = providers.find((known) => known.bdf === bdf);
   return {
     ...{ bdf, controller, cmb, read, window },
-    p2pmem: provider && reportP2pmem(sys, provider, cmb, native !== undefined),
+    p2pmem: provider && reportP2pmem(sys, native, provider, cmb),
     noP2pmem: provider ? undefined : explainNoP2pmem(cmb, window, controller),
   };
 }
@@ -120,13 +120,18 @@ function findWindow(resources: readonly PciResource[], location: CmbLocation): C
   return { resource, start, end: isCut ? resource.end + 1n : end, isCut };
 }
 
-function reportP2pmem(sys: SystemView, provider: Provider, cmb: Cmb, isHere: boolean): P2pmemReport {
+function reportP2pmem(
+  sys: SystemView,
+  native: Native | undefined,
+  provider: Provider,
+  cmb: Cmb,
+): P2pmemReport {
   const usedBytes = provider.sizeBytes - provider.availableBytes;
   const setting = sys.text("/sys/module/nvme/parameters/use_cmb_sqes");
   return {
     provider,
     usedBytes,
-    holders: isHere && usedBytes > 0n ? listHolders(sys, provider.bdf, provider.name) : [],
+    holders: native && usedBytes > 0n ? listHolders(sys, native, provider.bdf) : [],
     queuesInCmb:
       setting === undefined ? undefined : setting === "Y" && cmb.supports?.submissionQueues === true,
   };

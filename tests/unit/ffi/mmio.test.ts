@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -101,6 +101,14 @@ test("cancel() ends a pass", async () => {
   );
   assert.is(error?.code, "ECANCELED");
   large.close();
+});
+
+test("frameOfProcess() finds a page as pageFrames() does, and nothing of a process that is not there", () => {
+  const maps = readFileSync("/proc/self/maps", "utf8");
+  const [, start = "0"] = /^([0-9a-f]+)-[0-9a-f]+ r-xp .*node/m.exec(maps) ?? [];
+  const frame = native.frameOfProcess(process.pid, BigInt(`0x${start}`));
+  assert.is(frame !== undefined, process.getuid?.() === 0);
+  assert.is(native.frameOfProcess(2 ** 22 + 1, 0n), undefined);
 });
 
 test("readMemory() and writeMemory() move ordinary bytes", async () => {

@@ -102,21 +102,32 @@ test("reportCmbs() explains why a CMB is no p2pmem", () => {
   assert.match(only(lost).noP2pmem ?? "", /BAR 2 has no address/);
 });
 
-test("listHolders() counts mappings by both allocators, and no others", () => {
+/** Frames of other processes' pages, by address. */
+function framesOf(frames: Record<number, bigint>) {
+  return { frameOfProcess: (_: number, address: bigint) => frames[Number(address)] };
+}
+
+test("listHolders() knows the sysfs file by name and other mappings by their place", () => {
   const files = cmbTree();
   const allocate = `/sys/devices/pci0000:00/0000:00:01.0/${BDF}/p2pmem/allocate`;
   files.write("/proc/10/comm", "p2pdma\n");
   files.write(
     "/proc/10/maps",
-    [mapsLine("7f0000000000", "7f0000200000", allocate), mapsLine("7f1", "7f2", "/usr/lib/libc.so.6")].join(
-      "\n",
-    ),
+    [mapsLine("10000", "210000", allocate), mapsLine("7f1000", "7f2000", "/usr/lib/libc.so.6")].join("\n"),
   );
   files.write("/proc/11/comm", "fio\n");
-  files.write("/proc/11/maps", `${mapsLine("7f0000000000", "7f0000400000", "/dev/nvme0")}\n`);
+  files.write(
+    "/proc/11/maps",
+    [
+      mapsLine("20000", "220000", "anon_inode:[p2pmem]"),
+      mapsLine("300000", "500000", "/dev/nvme0"),
+      mapsLine("600000", "a00000", "anon_inode:[p2pmem]"),
+    ].join("\n"),
+  );
   files.write("/proc/12/maps", `${mapsLine("1000", "2000", allocate.replace("03:00.0", "04:00.0"))}\n`);
   files.write("/proc/meminfo", "");
-  assert.equal(listHolders(files, BDF as Bdf, "nvme0"), [
+  const frames = framesOf({ 131072: 0xf4020n, 3145728: 0xf5000n, 6291456: 0xf9000n });
+  assert.equal(listHolders(files, frames, BDF as Bdf), [
     { pid: 11, command: "fio", sizeBytes: 4n << 20n },
     { pid: 10, command: "p2pdma", sizeBytes: 2n << 20n },
   ]);
