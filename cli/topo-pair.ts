@@ -135,24 +135,18 @@ function hopWords({ devices }: Machine, { hop, pci }: Extract<Station, { kind: "
 }
 
 function renderRemedies(machine: Machine, pair: Pair): string[] {
-  const seen = new Map<string, Remedy>();
-  for (const verdict of verdictsToMend(pair)) {
-    for (const remedy of findRemedies(machine, verdict)) seen.set(remedy.text, remedy);
-  }
-  if (seen.size === 0) return [];
-  const warnings = new Set(
-    [...seen.values()].map(({ warning }) => warning).filter((text) => text !== undefined),
-  );
-  const items = [...seen.values()].map(renderRemedy);
+  const remedies = findRemedies(machine, verdictToMend(pair));
+  if (remedies.length === 0) return [];
+  const warnings = new Set(remedies.map(({ warning }) => warning).filter((text) => text !== undefined));
   const careful = [...warnings].map((warning) => `  careful: ${warning}`);
-  return [["What would change it", ...items, ...careful].join("\n")];
+  return [["What would change it", ...remedies.map(renderRemedy), ...careful].join("\n")];
 }
 
-/** Those of the ends' own memory, else the hypothetical one; third parties would only repeat them. */
-function verdictsToMend({ routes, between }: Pair): Verdict[] {
-  const own = routes.filter(({ role }) => role !== "third-party");
-  const verdicts = own.map(({ role, source, destination }) => (role === "source" ? destination : source));
-  return verdicts.length > 0 ? verdicts : [between];
+/** That of an end's own memory, else the hypothetical one: the way is the same, and third parties only add to it. */
+function verdictToMend({ routes, between }: Pair): Verdict {
+  const own = routes.find(({ role }) => role !== "third-party");
+  if (!own) return between;
+  return own.role === "source" ? own.destination : own.source;
 }
 
 function renderRemedy({ text, commands }: Remedy): string {

@@ -41,9 +41,13 @@ export function findRemedies(machine: Machine, verdict: Verdict): Remedy[] {
 }
 
 function readAcs(verdict: Verdict): Remedy {
+  const hidden = hiddenPorts(verdict);
   return {
     kind: "read-acs",
-    text: `run this as root: the ACS bits of ${hiddenPorts(verdict).join(", ")} decide`,
+    text:
+      hidden.length > 0
+        ? `run this as root: the ACS bits of ${hidden.join(", ")} decide`
+        : "run this as root",
     commands: [],
     warning: undefined,
   };
@@ -59,7 +63,7 @@ function clearRedirection(machine: Machine, verdict: Verdict): Remedy[] {
   return [
     {
       kind: "acs-now",
-      text: `${what}: ${gain}, until the next boot; the kernel keeps a verdict once used, so the provider's driver is bound anew`,
+      text: `${what}: ${gain}, until the next boot; the kernel keeps a verdict once used, so the provider's driver is bound anew: nothing may use its drive meanwhile`,
       commands: [...ports.map((port) => setpciCommand(machine, port)), ...rebindCommands(machine, verdict)],
       warning,
     },
