@@ -84,16 +84,17 @@ function showMachine(context: CliContext, machine: Machine, options: TopoOptions
   if (options.json) context.out(toJson(machineJson(machine)));
   else if (options.dot) context.out(renderDot(machine, growForest(machine, options.all)));
   else if (options.svg !== undefined) drawInto(context, options.svg, machine, options.all ?? false);
-  else context.out(renderMachine(machine, options.all ?? false, glyphsFor(process.env)));
+  else
+    context.out(renderMachine(machine, options.all ?? false, glyphsFor(process.env), process.stdout.columns));
 }
 
-/** Everything about the machine as text. */
-export function renderMachine(machine: Machine, all: boolean, glyphs: Glyphs): string {
+/** Everything about the machine as text; `columns` is the width of the terminal, if it goes to one. */
+export function renderMachine(machine: Machine, all: boolean, glyphs: Glyphs, columns?: number): string {
   const reach = predictReach(machine);
   const parts = [
     title(machine),
     renderTree(machine, growForest(machine, all), glyphs),
-    renderMatrix(reach),
+    renderMatrix(reach, columns),
     renderBest(machine, reach),
     machine.isAcsHidden ? "ACS bits are hidden from you: run this as root to have every ? answered.\n" : "",
   ];

@@ -189,10 +189,22 @@ test("topo shows drives without any p2pmem as they could be", () => {
   const text = renderMachine(fakeMachine(withoutMemory()), false, ASCII);
   assert.match(
     text,
-    "No device lends memory. If the drives had a CMB, their map types and distances would be:",
+    "No device lends memory. If the clients did, map types and distances would be:",
   );
   assert.match(text, "  nvme1   BUS 4  self   BUS 4\n");
   assert.not.match(text, "Best memory");
+});
+
+test("topo breaks a matrix that is wider than the terminal", () => {
+  const machine = fakeMachine(largeMachine());
+  const heads = (columns?: number) =>
+    renderMachine(machine, false, ASCII, columns)
+      .split("\n")
+      .filter((line) => line.includes("PROVIDER"));
+  assert.is(heads().length, 1);
+  const broken = heads(80);
+  assert.is(broken.length, 2);
+  for (const line of broken) assert.ok(line.length <= 80);
 });
 
 test("topo on a machine without drives says so", () => {
