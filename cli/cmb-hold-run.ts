@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, openSync, writeSync } from "node:fs";
-import { P2pdmaError, usageError } from "../core/errors.ts";
-import { ExitCode } from "../core/exit-codes.ts";
+import { usageError } from "../core/errors.ts";
 import { placesOf, requireProvider, takeMemory } from "../core/p2pmem/memtest-memory.ts";
 import { followPass, interrupted } from "../core/p2pmem/memtest-pass.ts";
 import { parsePattern } from "../core/p2pmem/memtest-pattern.ts";
@@ -9,7 +8,7 @@ import type { AllocatorKind } from "../core/p2pmem/providers.ts";
 import type { StagingBuffer } from "../core/p2pmem/staging.ts";
 import { SystemFiles } from "../core/sysfs.ts";
 import { formatBytes, parseSize } from "../core/units.ts";
-import { native } from "../ffi/index.ts";
+import { native, SyscallError } from "../ffi/index.ts";
 import { Hexdump } from "./cmb-hexdump.ts";
 import { type CaughtSignals, catchSignals } from "./cmb-signals.ts";
 import type { CliContext } from "./context.ts";
@@ -81,10 +80,12 @@ export async function dump(
   if (length === 0n) throw usageError("Cannot dump 0 bytes of p2pmem");
   await withMemory(provider, offset + length, options.allocator, async (memory, signals) => {
     context.err(`p2pdma: ${describePlace(memory)}\n`);
-    const sink = openSink(context, options.output, offset);
+    const sink = openSink(options.output, offset);
     try {
-      for await (const part of readParts(memory, offset, length, signals.abort)) await sink.write(part);
-      sink.end();
+      await untilReaderLeaves(async () => {
+        for await (const part of readParts(memory, offset, length, signals.abort)) await sink.write(part);
+        await sink.end();
+      });
     } finally {
       sink.close();
     }
@@ -107,42 +108,57 @@ async function* readParts(memory: StagingBuffer, offset: bigint, length: bigint,
 
 interface Sink {
   write(data: Buffer): Promise<void>;
-  end(): void;
+  end(): Promise<void>;
   close(): void;
 }
 
-function openSink(context: CliContext, output: string | undefined, offset: bigint): Sink {
+function openSink(output: string | undefined, offset: bigint): Sink {
   if (output === undefined) {
     const hexdump = new Hexdump(offset);
     return {
-      write: async (data) => context.out(hexdump.add(data)),
-      end: () => context.out(hexdump.end()),
+      write: (data) => writeOut(hexdump.add(data)),
+      end: () => writeOut(hexdump.end()),
       close: () => {},
     };
   }
-  if (output === "-") {
-    return {
-      write: (data) => new Promise((resolve) => process.stdout.write(data, () => resolve())),
-      end: () => {},
-      close: () => {},
-    };
-  }
-  const fd = openForWriting(output);
+  if (output === "-") return { write: writeOut, end: async () => {}, close: () => {} };
+  const fd = naming("open", output, () => openSync(output, "w"));
   return {
     write: async (data) => {
-      for (let at = 0; at < data.length; ) at += writeSync(fd, data, at);
+      for (let at = 0; at < data.length; ) at += naming("write", output, () => writeSync(fd, data, at));
     },
-    end: () => {},
+    end: async () => {},
     close: () => closeSync(fd),
   };
 }
 
-function openForWriting(path: string): number {
+/** Waits until it is on its way, so that a slow reader does not fill our memory. */
+function writeOut(data: string | Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(data, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+/** A reader that has seen enough (`| head`) is no error. */
+async function untilReaderLeaves(action: () => Promise<void>): Promise<void> {
+  const ignore = () => {}; // the same error comes to writeOut
+  process.stdout.on("error", ignore);
   try {
-    return openSync(path, "w");
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    throw new P2pdmaError("NOT_FOUND", ExitCode.failed, `Cannot write "${path}": ${reason}`, { cause });
+    await action();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EPIPE") throw error;
+  } finally {
+    process.stdout.off("error", ignore);
+  }
+}
+
+/** Errors of node:fs as those of our own calls. */
+function naming<T>(call: string, path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    const { errno } = error as NodeJS.ErrnoException;
+    throw errno === undefined ? error : new SyscallError(call, -errno, path);
   }
 }
 

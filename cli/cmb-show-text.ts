@@ -31,7 +31,8 @@ function renderOne(report: CmbReport): string {
   return `${headOf(report)}\n${lines.map(([label, text]) => `  ${label.padEnd(WIDTH)} ${text}\n`).join("")}`;
 }
 
-function headOf({ bdf, controller, cmb }: CmbReport): string {
+function headOf({ bdf, controller, cmb, isNvme, p2pmem }: CmbReport): string {
+  if (!isNvme) return `${p2pmem?.provider.name} (${bdf})`;
   if (!controller) return `${bdf} (not bound to the kernel's NVMe driver)`;
   const { name, model, serial, firmware } = controller;
   const version = cmb.version && `NVMe ${cmb.version}`;
@@ -39,7 +40,7 @@ function headOf({ bdf, controller, cmb }: CmbReport): string {
   return `${name} (${facts.filter((fact) => fact).join(", ")})`;
 }
 
-function describeCmb({ cmb, window, read }: CmbReport): string {
+function describeCmb({ cmb, window, read, isNvme }: CmbReport): string {
   const place = cmb.location && describePlace(cmb, window);
   switch (cmb.state) {
     case "present":
@@ -51,7 +52,7 @@ function describeCmb({ cmb, window, read }: CmbReport): string {
     case "reserved":
       return "described by reserved values in CMBLOC or CMBSZ: this can't be used";
     case "none":
-      return "none";
+      return isNvme ? "none" : "none: it is no NVMe device";
     case "unknown":
       return read.problem
         ? "none that the kernel shows; whether the drive has one that is not enabled is not known"

@@ -10,6 +10,7 @@ import {
   testMemory,
 } from "../core/p2pmem/memtest.ts";
 import { type FoundClient, findClient, openClient } from "../core/p2pmem/memtest-client.ts";
+import { type TestReport, testDocument } from "../core/p2pmem/memtest-json.ts";
 import type { TestPiece } from "../core/p2pmem/memtest-log.ts";
 import { placesOf, requireProvider, takeFreeMemory } from "../core/p2pmem/memtest-memory.ts";
 import { interrupted } from "../core/p2pmem/memtest-pass.ts";
@@ -20,7 +21,7 @@ import { SystemFiles } from "../core/sysfs.ts";
 import { formatBytes, parseSize } from "../core/units.ts";
 import { native } from "../ffi/index.ts";
 import { type CaughtSignals, catchSignals } from "./cmb-signals.ts";
-import { renderTest, type TestReport, testDocument } from "./cmb-test-text.ts";
+import { renderTest } from "./cmb-test-text.ts";
 import type { CliContext } from "./context.ts";
 import { makeProgress } from "./progress.ts";
 

@@ -1,22 +1,9 @@
 // SPDX-License-Identifier: MIT
-import type { Endpoint } from "../core/copy/endpoint.ts";
-import type { MemoryTestPlan, MemoryTestResult, TestStep } from "../core/p2pmem/memtest.ts";
+import type { MemoryTestResult, TestStep } from "../core/p2pmem/memtest.ts";
+import type { TestReport } from "../core/p2pmem/memtest-json.ts";
 import type { BadMemory } from "../core/p2pmem/memtest-log.ts";
 import type { PlacedRange } from "../core/p2pmem/memtest-memory.ts";
-import type { Provider } from "../core/p2pmem/providers.ts";
 import { formatBytes } from "../core/units.ts";
-
-/** A memory test that has ended, with what it was about. */
-export interface TestReport {
-  readonly provider: Provider;
-  readonly plan: MemoryTestPlan;
-  readonly result: MemoryTestResult;
-  /** Of each piece; undefined where the kernel hides it. */
-  readonly places: readonly (readonly PlacedRange[] | undefined)[];
-  readonly client: Endpoint | undefined;
-  /** Why there was no DMA although nobody had forbidden it. */
-  readonly noDma: string | undefined;
-}
 
 /** Bad ranges that are printed; all are in the JSON. */
 const SHOWN_RANGES = 20;
@@ -84,66 +71,6 @@ function badWords(range: BadMemory): string {
     : `byte ${offsetBytes} of piece ${range.piece + 1}`;
   const words = `${range.badWords} of ${lengthBytes / 8n} words`;
   return `${where}: ${words} (${content}); the first: ${word(got)} instead of ${word(expected)}, wrong bits ${word(badBits)}`;
-}
-
-/** The document of `cmb test --json`. */
-export function testDocument({ provider, plan, result, places, client, noDma }: TestReport) {
-  return {
-    schema: "p2pdma.cmb-test/1",
-    provider: provider.bdf,
-    providerName: provider.name,
-    sizeBytes: String(provider.sizeBytes),
-    testedBytes: String(result.testedBytes),
-    isComplete: result.isComplete,
-    isGood: result.badWords === 0n,
-    pieces: places.map(
-      (ranges) =>
-        ranges?.map(({ start, end, bar, barOffset }) => ({
-          ...{ start: hex(start), end: hex(end), bar, barOffsetBytes: String(barOffset) },
-        })) ?? null,
-    ),
-    patterns: plan.patterns,
-    seed: String(plan.seed),
-    passes: plan.passes,
-    steps: result.steps.map(({ test, pass, bytes, ms, badWords: count }) => ({
-      ...{ test, pass, bytes: String(bytes), ms, badWords: String(count) },
-    })),
-    dma: client && result.dma ? dmaDocument(client, result.dma) : null,
-    noDmaReason: noDma ?? null,
-    badWords: String(result.badWords),
-    badRanges: String(result.badRanges),
-    isAllOnes: result.isAllOnes,
-    bad: result.bad.map(badDocument),
-  };
-}
-
-function dmaDocument(client: Endpoint, dma: NonNullable<MemoryTestResult["dma"]>) {
-  return {
-    path: client.path,
-    pciAddress: client.device?.client ?? null,
-    transfers: String(dma.transfers),
-    bytes: String(dma.bytes),
-    mediumIsUniform: dma.isUniform,
-    repeatedTransfers: String(dma.changed),
-  };
-}
-
-function badDocument(bad: BadMemory) {
-  return {
-    test: bad.test,
-    content: bad.content,
-    pass: bad.pass,
-    piece: bad.piece,
-    offsetBytes: String(bad.offsetBytes),
-    lengthBytes: String(bad.lengthBytes),
-    badWords: String(bad.badWords),
-    expected: word(bad.expected),
-    got: word(bad.got),
-    badBits: word(bad.badBits),
-    address: bad.place ? hex(bad.place.address) : null,
-    bar: bad.place?.bar ?? null,
-    barOffsetBytes: bad.place ? String(bad.place.barOffset) : null,
-  };
 }
 
 function word(value: bigint): string {

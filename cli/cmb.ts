@@ -15,8 +15,8 @@ class CommandGroup extends Command {
 }
 
 const EXAMPLES = `
-A provider is a PCI address (0000:03:00.0) or a controller (nvme0, /dev/nvme0). All but "show" work with any
-device that offers p2pmem, also those that are no NVMe drive.
+A provider is a PCI address (0000:03:00.0) or a controller (nvme0, /dev/nvme0). Any device that offers p2pmem will
+do, also one that is no NVMe drive.
 
 Examples:
   p2pdma cmb show                      what every drive's CMB can do, and who uses it
@@ -49,7 +49,10 @@ Examples:
 function showCommand(): Command {
   return new Command("show")
     .description("decode a Controller Memory Buffer's registers: place, size, uses, rules, state")
-    .argument("[device...]", "controllers, as nvme0 or PCI address (default: all on PCI)")
+    .argument(
+      "[device...]",
+      "controllers or other providers, as nvme0 or PCI address (default: all NVMe controllers on PCI)",
+    )
     .option("--json", "print one JSON object")
     .addOption(fromOption())
     .addHelpText("after", SHOW_EXAMPLES)
@@ -136,7 +139,8 @@ By DMA: the memory is filled by CPU, then a drive reads blocks of its medium int
 the pieces between. What arrived is compared with the same blocks read into RAM, and the pieces between must still
 hold their pattern. No medium is written. Nothing else is harmed: only free memory is tested.
 
-Reading device memory by CPU is slow on real hardware, often a few MiB/s.
+Reading device memory by CPU is slow on real hardware, often a few MiB/s. When the device is removed meanwhile, the
+kernel ends the process with SIGBUS.
 
 Exit codes: 0 the memory is good, 4 it is not.
 

@@ -12,10 +12,11 @@ export function cmbDocument(reports: readonly CmbReport[]) {
   return { schema: "p2pdma.cmb/1", controllers: reports.map(controllerOf) };
 }
 
-function controllerOf({ bdf, controller, cmb, read, window, p2pmem, noP2pmem }: CmbReport) {
+function controllerOf({ bdf, controller, isNvme, cmb, read, window, p2pmem, noP2pmem }: CmbReport) {
   return {
     name: controller?.name ?? null,
     pciAddress: bdf,
+    isNvme,
     model: controller?.model ?? null,
     serial: controller?.serial ?? null,
     firmware: controller?.firmware ?? null,

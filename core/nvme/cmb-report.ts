@@ -2,12 +2,12 @@
 import type { Native } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
-import { listProviders, type Provider } from "../p2pmem/providers.ts";
+import { findProvider, listProviders, type Provider } from "../p2pmem/providers.ts";
 import { type Bdf, parseBdf } from "../pci/bdf.ts";
 import { type PciResource, readResources } from "../pci/device.ts";
 import type { SystemView } from "../sysfs.ts";
 import { type Cmb, type CmbLocation, decodeCmb } from "./cmb.ts";
-import { type Holder, listHolders } from "./cmb-holders.ts";
+import { findMappedAreas, type Holder, listHolders, type MappedArea } from "./cmb-holders.ts";
 import { type ReadRegisters, readCmbRegisters } from "./cmb-registers.ts";
 import { listControllers, type NvmeController } from "./controllers.ts";
 
@@ -16,6 +16,8 @@ export interface CmbReport {
   readonly bdf: Bdf;
   /** Undefined when the kernel's NVMe driver has not got the device. */
   readonly controller: NvmeController | undefined;
+  /** False for a provider of another kind, which has p2pmem but no CMB. */
+  readonly isNvme: boolean;
   readonly cmb: Cmb;
   readonly read: ReadRegisters;
   /** Where the CMB lies for the CPU; undefined when that is not known. */
@@ -49,8 +51,9 @@ const MEMORY_BLOCK_BYTES = 2n << 20n;
 
 /**
  * Reports on controllers, named as `nvme0`, `/dev/nvme0` or a PCI address; on all PCI ones when none is named.
+ * Other providers of p2pmem can be named, too.
  * @param native undefined for a capture.
- * @throws P2pdmaError NOT_FOUND for a name that is no NVMe controller.
+ * @throws P2pdmaError NOT_FOUND for a name that is neither.
  */
 export function reportCmbs(
   sys: SystemView,
@@ -61,30 +64,49 @@ export function reportCmbs(
   const providers = listProviders(sys);
   const targets =
     names.length > 0
-      ? names.map((name) => findTarget(sys, controllers, name))
-      : controllers.flatMap((controller) => (controller.bdf ? [{ controller, bdf: controller.bdf }] : []));
-  return targets.map((target) => reportOne(sys, native, providers, target));
+      ? names.map((name) => findTarget(sys, controllers, providers, name))
+      : controllers.flatMap((controller) =>
+          controller.bdf ? [{ controller, bdf: controller.bdf, isNvme: true }] : [],
+        );
+  const isAnyTaken = providers.some((provider) => provider.availableBytes < provider.sizeBytes);
+  const here = native && { native, areas: isAnyTaken ? findMappedAreas(sys) : [] };
+  return targets.map((target) => reportOne(sys, here, providers, target));
 }
+
+/** What only the running machine can answer. */
+interface Here {
+  readonly native: Native;
+  readonly areas: readonly MappedArea[];
+}
+
+const NOTHING_TO_READ: ReadRegisters = { registers: {}, sources: {}, problem: undefined };
 
 interface Target {
   readonly bdf: Bdf;
   readonly controller: NvmeController | undefined;
+  readonly isNvme: boolean;
 }
 
-function findTarget(sys: SystemView, controllers: readonly NvmeController[], wanted: string): Target {
+function findTarget(
+  sys: SystemView,
+  controllers: readonly NvmeController[],
+  providers: readonly Provider[],
+  wanted: string,
+): Target {
   const name = wanted.replace(/^\/dev\//, "");
   const address = parseBdf(wanted);
   const controller = controllers.find((known) => known.name === name || (address && known.bdf === address));
-  const bdf = controller?.bdf ?? address;
+  const provider = findProvider(providers, wanted);
+  const bdf = controller?.bdf ?? provider?.bdf ?? address;
   if (controller && !controller.bdf) {
     throw notFound(wanted, "it is reached over a network, not over PCI, and has no CMB of its own");
   }
   if (!bdf) throw notFound(wanted, "no such controller");
   const classCode = sys.integer(`/sys/bus/pci/devices/${bdf}/class`);
   if (classCode === undefined) throw notFound(wanted, "no such device");
-  if (!controller && classCode >> 8n !== NVME_CLASS)
-    throw notFound(wanted, "it is no NVMe device, and only those have a CMB");
-  return { bdf, controller };
+  const isNvme = controller !== undefined || classCode >> 8n === NVME_CLASS;
+  if (!isNvme && !provider) throw notFound(wanted, "it is no NVMe device, and offers no p2pmem");
+  return { bdf, controller, isNvme };
 }
 
 function notFound(wanted: string, reason: string): P2pdmaError {
@@ -95,17 +117,17 @@ function notFound(wanted: string, reason: string): P2pdmaError {
 
 function reportOne(
   sys: SystemView,
-  native: Native | undefined,
+  here: Here | undefined,
   providers: readonly Provider[],
-  { bdf, controller }: Target,
+  { bdf, controller, isNvme }: Target,
 ): CmbReport {
-  const read = readCmbRegisters(sys, bdf, controller?.name, native);
-  const cmb = decodeCmb(read.registers);
+  const read = isNvme ? readCmbRegisters(sys, bdf, controller?.name, here?.native) : NOTHING_TO_READ;
+  const cmb = decodeCmb(isNvme ? read.registers : { cap: 0n, cmbsz: 0 });
   const window = cmb.location && findWindow(readResources(sys, bdf), cmb.location);
   const provider = providers.find((known) => known.bdf === bdf);
   return {
-    ...{ bdf, controller, cmb, read, window },
-    p2pmem: provider && reportP2pmem(sys, native, provider, cmb),
+    ...{ bdf, controller, isNvme, cmb, read, window },
+    p2pmem: provider && reportP2pmem(sys, here, provider, cmb),
     noP2pmem: provider ? undefined : explainNoP2pmem(cmb, window, controller),
   };
 }
@@ -120,18 +142,13 @@ function findWindow(resources: readonly PciResource[], location: CmbLocation): C
   return { resource, start, end: isCut ? resource.end + 1n : end, isCut };
 }
 
-function reportP2pmem(
-  sys: SystemView,
-  native: Native | undefined,
-  provider: Provider,
-  cmb: Cmb,
-): P2pmemReport {
+function reportP2pmem(sys: SystemView, here: Here | undefined, provider: Provider, cmb: Cmb): P2pmemReport {
   const usedBytes = provider.sizeBytes - provider.availableBytes;
   const setting = sys.text("/sys/module/nvme/parameters/use_cmb_sqes");
   return {
     provider,
     usedBytes,
-    holders: native && usedBytes > 0n ? listHolders(sys, native, provider.bdf) : [],
+    holders: here && usedBytes > 0n ? listHolders(sys, here.native, provider.bdf, here.areas) : [],
     queuesInCmb:
       setting === undefined ? undefined : setting === "Y" && cmb.supports?.submissionQueues === true,
   };

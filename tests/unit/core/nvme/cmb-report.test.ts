@@ -3,7 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { renderCmbs } from "../../../../cli/cmb-show-text.ts";
 import { P2pdmaError } from "../../../../core/errors.ts";
-import { listHolders } from "../../../../core/nvme/cmb-holders.ts";
+import { findMappedAreas, listHolders } from "../../../../core/nvme/cmb-holders.ts";
 import { cmbDocument } from "../../../../core/nvme/cmb-json.ts";
 import { reportCmbs } from "../../../../core/nvme/cmb-report.ts";
 import type { Bdf } from "../../../../core/pci/bdf.ts";
@@ -55,7 +55,7 @@ for (const name of ["nvme0", "/dev/nvme0", BDF, "03:00.0"]) {
 const strangers: [string, string, RegExp][] = [
   ["nvme7", "/nothing", /no such controller/],
   ["0000:09:00.0", "/nothing", /no such device/],
-  ["0000:08:00.0", "/sys/bus/pci/devices/0000:08:00.0/class", /no NVMe device/],
+  ["0000:08:00.0", "/sys/bus/pci/devices/0000:08:00.0/class", /no NVMe device, and offers no p2pmem/],
 ];
 for (const [name, path, message] of strangers) {
   test(`reportCmbs() refuses ${name}: ${message.source}`, () => {
@@ -81,6 +81,29 @@ test("reportCmbs() reads the BAR of an NVMe device that no driver has", () => {
   assert.is(controller, undefined);
   assert.is(cmb.state, "present");
   assert.match(noP2pmem ?? "", /not bound/);
+});
+
+test("reportCmbs() shows the p2pmem of a provider that is no NVMe device, without touching its BAR", () => {
+  const files = cmbTree();
+  const other = "/sys/bus/pci/devices/0000:08:00.0";
+  files.write(`${other}/class`, "0x050000\n");
+  files.link(`${other}/driver`, "/sys/bus/pci/drivers/pci-p2pmem-bar");
+  files.folder("/sys/bus/pci/drivers/pci-p2pmem-bar");
+  files.write(`${other}/p2pmem/size`, "4194304\n");
+  files.write(`${other}/p2pmem/available`, "4194304\n");
+  const untouchable = {} as Native;
+  const report = only(files, untouchable, ["0000:08:00.0"]);
+  assert.equal(
+    [report.isNvme, report.cmb.state, report.p2pmem?.provider.sizeBytes],
+    [false, "none", 4194304n],
+  );
+  assert.is(
+    renderCmbs([report]),
+    `pci-p2pmem-bar (0000:08:00.0)
+  CMB         none: it is no NVMe device
+  p2pmem      4 MiB, 4 MiB free, not published to other drivers
+`,
+  );
 });
 
 test("reportCmbs() cuts a CMB at the end of its BAR", () => {
@@ -127,7 +150,7 @@ test("listHolders() knows the sysfs file by name and other mappings by their pla
   files.write("/proc/12/maps", `${mapsLine("1000", "2000", allocate.replace("03:00.0", "04:00.0"))}\n`);
   files.write("/proc/meminfo", "");
   const frames = framesOf({ 131072: 0xf4020n, 3145728: 0xf5000n, 6291456: 0xf9000n });
-  assert.equal(listHolders(files, frames, BDF as Bdf), [
+  assert.equal(listHolders(files, frames, BDF as Bdf, findMappedAreas(files)), [
     { pid: 11, command: "fio", sizeBytes: 4n << 20n },
     { pid: 10, command: "p2pdma", sizeBytes: 2n << 20n },
   ]);
