@@ -14,6 +14,7 @@ import {
   readMachine,
   redirectingPorts,
 } from "../../../core/topo/index.ts";
+import { KernelLog } from "./kernel-log.ts";
 import { randomContent, sys, writeMedium } from "./media.ts";
 import { probePair, type Seen } from "./pair-probe.ts";
 import { rebind, resolvePort, writeAcs } from "./ports.ts";
@@ -51,6 +52,7 @@ export type Line =
 
 const plan = JSON.parse(process.argv[2] ?? "{}") as Plan;
 
+const log = new KernelLog();
 giveDrivesContent(readMachine(sys));
 const atBoot = readMachine(sys).tree;
 for (const step of plan.steps) await judge(step);
@@ -66,7 +68,7 @@ async function judge(step: Step): Promise<void> {
       const verdict = reach.verdicts[row]?.[column];
       if (!verdict) continue;
       const { mapType, rule, distance } = verdict;
-      clearLog();
+      log.readNew();
       const seen = probePair(provider, client);
       const asked = commonBridge(verdict) !== undefined ? redirectingPorts(verdict) : [];
       report({
@@ -82,7 +84,7 @@ async function judge(step: Step): Promise<void> {
             ...seen,
           },
           predictedPorts: asked.length > 0 ? asked.join(";") : undefined,
-          loggedPorts: readLoggedPorts(client.bdf),
+          loggedPorts: loggedPorts(log.readNew(), client.bdf),
         },
       });
     }
@@ -126,16 +128,10 @@ function giveDrivesContent(machine: Machine): void {
   }
 }
 
-/** The log is read from here on; the console keeps everything. */
-function clearLog(): void {
-  execFileSync("dmesg", ["--clear"]);
-}
-
 /** The kernel tells once, when it computes a verdict, which ports redirect. */
-function readLoggedPorts(client: Bdf): string | undefined {
-  const log = execFileSync("dmesg", ["--notime"], { encoding: "utf8" });
-  const lines = log.split("\n").filter((line) => line.includes(client));
-  return lines.map((line) => /pci=disable_acs_redir=(\S+)/.exec(line)?.[1]).find((ports) => ports);
+function loggedPorts(lines: readonly string[], client: Bdf): string | undefined {
+  const about = lines.filter((line) => line.includes(client));
+  return about.map((line) => /pci=disable_acs_redir=(\S+)/.exec(line)?.[1]).find((ports) => ports);
 }
 
 function report(line: Line): void {

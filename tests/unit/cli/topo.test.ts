@@ -187,10 +187,7 @@ test("topo SOURCE DESTINATION names the many others in a line each", () => {
 
 test("topo shows drives without any p2pmem as they could be", () => {
   const text = renderMachine(fakeMachine(withoutMemory()), false, ASCII);
-  assert.match(
-    text,
-    "No device lends memory. If the clients did, map types and distances would be:",
-  );
+  assert.match(text, "No device lends memory. If the clients did, map types and distances would be:");
   assert.match(text, "  nvme1   BUS 4  self   BUS 4\n");
   assert.not.match(text, "Best memory");
 });
