@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { captureCommand } from "./capture.ts";
 import { cmbCommand } from "./cmb.ts";
 import { copyCommand } from "./copy.ts";
+import { doctorCommand } from "./doctor.ts";
 import { labCommand } from "./lab.ts";
 import { listCommand } from "./list.ts";
 import { topoCommand } from "./topo.ts";
@@ -12,6 +13,7 @@ export function addCommands(program: Command): void {
   for (const command of [
     listCommand(),
     topoCommand(),
+    doctorCommand(),
     copyCommand(),
     cmbCommand(),
     captureCommand(),

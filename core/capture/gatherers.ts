@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readBlockDevice } from "../copy/disk.ts";
 import { listMounts, listSwaps } from "../copy/mounts.ts";
+import { readDoctorFacts } from "../doctor/facts.ts";
 import { takeInventory } from "../inventory.ts";
 import { reportCmbs } from "../nvme/cmb-report.ts";
 import { listControllers } from "../nvme/controllers.ts";
@@ -31,6 +32,7 @@ export const gatherers: readonly Gatherer[] = [
   readModuleParameters,
   readIommu,
   readDeviceNodes,
+  readDoctorFacts,
   readSystem,
 ];
 
