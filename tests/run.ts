@@ -27,6 +27,8 @@ interface Group {
   readonly parallel: number;
 }
 
+const KEPT_LINES = 150;
+
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 const groups: Record<string, Group> = {
@@ -71,7 +73,17 @@ async function runJob(group: Group, job: Job): Promise<void> {
   console.log(`${verdict} ${job.name}: ${outcome.passed} passed, ${outcome.failed} failed (${seconds} s)`);
   const skips = output.split("\n").filter((line) => line.startsWith("# skip:"));
   for (const line of skips) console.log(`     ${line}`);
-  if (outcome.failed > 0) console.log(`${output}\n${problem ?? ""}`);
+  if (outcome.failed > 0) console.log(`${shorten(output)}\n${problem ?? ""}`);
+}
+
+/** A failed comparison of large objects can fill thousands of lines; the head names what failed first. */
+function shorten(output: string): string {
+  const lines = output.split("\n");
+  if (lines.length <= 2 * KEPT_LINES) return output;
+  const left = lines.length - 2 * KEPT_LINES;
+  return [...lines.slice(0, KEPT_LINES), `... ${left} lines left out ...`, ...lines.slice(-KEPT_LINES)].join(
+    "\n",
+  );
 }
 
 /** A process that ends badly has failed, whatever it counted. */

@@ -1,35 +1,28 @@
 // SPDX-License-Identifier: MIT
 import { noPeerToPeer } from "../errors.ts";
-import { findProvider, listProviders, type Provider } from "../p2pmem/providers.ts";
+import { findProvider, type Provider } from "../p2pmem/providers.ts";
 import type { Bdf } from "../pci/bdf.ts";
-import { type MapType, type Platform, predict, type Verdict } from "../pci/rules.ts";
-import { type PciTree, readPciTree } from "../pci/tree.ts";
-import type { SystemView } from "../sysfs.ts";
-import { readHost } from "../topo/platform.ts";
+import { type MapType, predict, type Verdict } from "../pci/rules.ts";
+import { explainVerdict, type Machine, providersOf } from "../topo/index.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** Whose memory it is, seen from the copy. */
 export type Side = "destination" | "source" | "third";
 
+/** What the kernel should say of one end's DMA into a provider's memory, and why. */
+export interface Expectation {
+  readonly verdict: Verdict;
+  readonly reason: string;
+}
+
 /** A provider that a copy could go through, with what is expected of it. */
 export interface Candidate {
   readonly provider: Provider;
   readonly side: Side;
-  /** Predicted verdicts for the two clients; undefined for an end that is no PCI device. */
-  readonly source: Verdict | undefined;
-  readonly destination: Verdict | undefined;
+  /** Undefined for an end that is no PCI device. */
+  readonly source: Expectation | undefined;
+  readonly destination: Expectation | undefined;
   readonly sharesNumaNode: boolean;
-}
-
-/** The machine as the planner sees it. */
-export interface Landscape {
-  readonly tree: PciTree;
-  readonly platform: Platform;
-  readonly providers: readonly Provider[];
-}
-
-export function readLandscape(sys: SystemView): Landscape {
-  return { tree: readPciTree(sys), platform: readHost(sys).platform, providers: listProviders(sys) };
 }
 
 /**
@@ -41,13 +34,14 @@ export function readLandscape(sys: SystemView): Landscape {
  * @throws P2pdmaError NO_P2PMEM when the wanted one offers none.
  */
 export function rankCandidates(
-  land: Landscape,
+  machine: Machine,
   src: Endpoint,
   dst: Endpoint,
   wanted: string | undefined,
 ): Candidate[] {
-  const providers = wanted === undefined ? land.providers : [demand(land.providers, wanted)];
-  const candidates = providers.map((provider) => describe(land, provider, src, dst));
+  const all = providersOf(machine).flatMap(({ provider }) => provider ?? []);
+  const providers = wanted === undefined ? all : [demand(all, wanted)];
+  const candidates = providers.map((provider) => describe(machine, provider, src, dst));
   return candidates.sort((a, b) => compare(keyOf(a), keyOf(b)));
 }
 
@@ -57,19 +51,23 @@ function demand(providers: readonly Provider[], wanted: string): Provider {
   throw noPeerToPeer("NO_P2PMEM", `"${wanted}" offers no p2pmem`, { hint: "p2pdma list shows who does" });
 }
 
-function describe(
-  { tree, platform }: Landscape,
-  provider: Provider,
-  src: Endpoint,
-  dst: Endpoint,
-): Candidate {
-  const [source, destination] = [src, dst].map(({ device }) =>
-    device?.client ? predict(tree, platform, provider.bdf, device.client) : undefined,
-  );
-  const nodeOf = (bdf: Bdf | undefined) => bdf && tree.functions.get(bdf)?.numaNode;
+function describe(machine: Machine, provider: Provider, src: Endpoint, dst: Endpoint): Candidate {
+  const [source, destination] = [src, dst].map(({ device }) => expectOf(machine, provider, device?.client));
+  const nodeOf = (bdf: Bdf | undefined) => bdf && machine.tree.functions.get(bdf)?.numaNode;
   const node = nodeOf(provider.bdf);
   const sharesNumaNode = [src, dst].every(({ device }) => nodeOf(device?.client) === node);
   return { provider, side: sideOf(provider, src, dst), source, destination, sharesNumaNode };
+}
+
+/** What the rules say of a client's DMA into a provider's memory; undefined for what is no PCI device. */
+export function expectOf(
+  machine: Machine,
+  { bdf }: Provider,
+  client: Bdf | undefined,
+): Expectation | undefined {
+  if (!client) return undefined;
+  const verdict = predict(machine.tree, machine.host.platform, bdf, client);
+  return { verdict, reason: explainVerdict(machine, verdict) };
 }
 
 function sideOf({ bdf }: Provider, src: Endpoint, dst: Endpoint): Side {
@@ -83,7 +81,7 @@ const SIDE_RANK: Readonly<Record<Side, number>> = { destination: 0, source: 1, t
 
 /** The kernel's refusals come last instead of being dropped: it has the final word, and a prediction may be wrong. */
 function keyOf({ provider, side, source, destination, sharesNumaNode }: Candidate): number[] {
-  const verdicts = [source, destination].filter((verdict) => verdict !== undefined);
+  const verdicts = [source, destination].flatMap((end) => end?.verdict ?? []);
   const worst = Math.max(0, ...verdicts.map(({ mapType }) => (mapType ? MAP_RANK[mapType] : UNKNOWN_RANK)));
   const distance = verdicts.reduce((sum, verdict) => sum + (verdict.distance ?? 0), 0);
   return [worst, SIDE_RANK[side], distance, sharesNumaNode ? 0 : 1, -Number(provider.availableBytes)];

@@ -4,7 +4,7 @@ import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import type { AllocatorKind } from "../p2pmem/providers.ts";
 import type { SystemView } from "../sysfs.ts";
-import { readLandscape } from "./candidates.ts";
+import { readMachine } from "../topo/index.ts";
 import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
 import {
   type EngineName,
@@ -138,7 +138,7 @@ function plan(
   const most = chunks < BigInt(MAX_DEPTH) ? Number(chunks) : MAX_DEPTH;
   const least = range.tailBytes > 0 ? 2 : 1;
   const depth = Math.max(least, Math.min(most, request.depth ?? DEFAULT_DEPTH));
-  return chooseRoute(env.native, readLandscape(env.sys), src, dst, {
+  return chooseRoute(env.native, readMachine(env.sys), src, dst, {
     via: request.via,
     provider: request.provider,
     allocator: request.allocator,

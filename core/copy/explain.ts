@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-import { explainVerdict } from "../pci/rule-words.ts";
-import type { MapType, Verdict } from "../pci/rules.ts";
-import { type Candidate, rankCandidates, readLandscape } from "./candidates.ts";
+import type { MapType } from "../pci/rules.ts";
+import { readMachine } from "../topo/index.ts";
+import { type Candidate, type Expectation, rankCandidates } from "./candidates.ts";
 import type { CopyEnvironment, CopyRequest } from "./copy.ts";
 import { readDestination, readSource } from "./endpoint.ts";
 
@@ -38,7 +38,7 @@ export interface Explanation {
 export function explainCopy(env: CopyEnvironment, request: CopyRequest): Explanation {
   const src = readSource(env.sys, env.native, request.source);
   const dst = readDestination(env.sys, env.native, request.destination);
-  const candidates = rankCandidates(readLandscape(env.sys), src, dst, request.provider);
+  const candidates = rankCandidates(readMachine(env.sys), src, dst, request.provider);
   return {
     schema: "p2pdma.explain/1",
     source: src.path,
@@ -63,8 +63,8 @@ function explainCandidate({
   };
 }
 
-function explainEnd(verdict: Verdict | undefined): ExplainedEnd | null {
-  if (!verdict) return null;
-  const { mapType = null, distance = null } = verdict;
-  return { mapType, distance, reason: explainVerdict(verdict) };
+function explainEnd(expectation: Expectation | undefined): ExplainedEnd | null {
+  if (!expectation) return null;
+  const { verdict, reason } = expectation;
+  return { mapType: verdict.mapType ?? null, distance: verdict.distance ?? null, reason };
 }

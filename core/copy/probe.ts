@@ -2,8 +2,7 @@
 import { constants } from "node:fs";
 import { type MemoryRange, type Native, SyscallError } from "../../ffi/index.ts";
 import type { Provider } from "../p2pmem/providers.ts";
-import { explainVerdict } from "../pci/rule-words.ts";
-import type { Verdict } from "../pci/rules.ts";
+import type { Expectation } from "./candidates.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** Errnos that mean "no DMA between these two": EREMOTEIO up to Linux 6.16, EINVAL from 6.17. */
@@ -14,7 +13,7 @@ const REFUSALS = ["EREMOTEIO", "EINVAL"];
  * the endpoint's drive into the provider's memory. Reading is enough on the
  * destination too: the verdict holds for both directions, and nothing is written.
  *
- * @param predicted what the rules say of the pair: the kernel gives no reason with its refusal.
+ * @param expected what the rules say of the pair: the kernel gives no reason with its refusal.
  * @returns undefined when it works, else the reason in words.
  */
 export function probePeer(
@@ -22,7 +21,7 @@ export function probePeer(
   endpoint: Endpoint,
   provider: Provider,
   slot: MemoryRange,
-  predicted: Verdict | undefined,
+  expected: Expectation | undefined,
 ): string | undefined {
   const path = endpoint.kind === "block" ? endpoint.path : `/dev/${endpoint.device?.name}`;
   const lengthBytes = endpoint.device?.logicalBlockBytes ?? endpoint.blockBytes;
@@ -36,7 +35,7 @@ export function probePeer(
     }
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    return explain(error, endpoint, provider, predicted);
+    return explain(error, endpoint, provider, expected);
   }
 }
 
@@ -44,11 +43,11 @@ function explain(
   error: SyscallError,
   endpoint: Endpoint,
   provider: Provider,
-  predicted: Verdict | undefined,
+  expected: Expectation | undefined,
 ): string {
   const client = endpoint.device?.client ?? endpoint.path;
   if (error.syscall === "pread" && REFUSALS.includes(error.code)) {
-    const why = predicted?.mapType === "NOT_SUPPORTED" ? ` (${explainVerdict(predicted)})` : "";
+    const why = expected?.verdict.mapType === "NOT_SUPPORTED" ? ` (${expected.reason})` : "";
     return `the kernel refuses DMA between ${client} (${endpoint.device?.name}) and p2pmem of ${provider.bdf} (${provider.name}): ${error.code}${why}`;
   }
   if (error.syscall === "pread" && error.code === "EIO") {

@@ -3,7 +3,8 @@ import type { Native } from "../../ffi/index.ts";
 import { noPeerToPeer, P2pdmaError } from "../errors.ts";
 import type { AllocatorKind, Provider } from "../p2pmem/providers.ts";
 import { type StagingBuffer, stageInP2pmem, stageInRam } from "../p2pmem/staging.ts";
-import { type Candidate, type Landscape, rankCandidates, type Side } from "./candidates.ts";
+import type { Machine } from "../topo/index.ts";
+import { type Candidate, rankCandidates, type Side } from "./candidates.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { probePeer } from "./probe.ts";
 
@@ -39,7 +40,7 @@ export interface Route {
  */
 export function chooseRoute(
   native: Native,
-  land: Landscape,
+  machine: Machine,
   src: Endpoint,
   dst: Endpoint,
   request: RouteRequest,
@@ -47,7 +48,7 @@ export function chooseRoute(
   if (request.via === "ram") return throughRam(native, request, "asked for", []);
   const rejected: string[] = [];
   const problem = src.peerProblem ?? dst.peerProblem;
-  const candidates = problem ? [] : rankCandidates(land, src, dst, request.provider);
+  const candidates = problem ? [] : rankCandidates(machine, src, dst, request.provider);
   if (problem) rejected.push(problem);
   else if (candidates.length === 0) rejected.push("no PCI device of this machine offers p2pmem");
   let firstError: P2pdmaError | undefined;

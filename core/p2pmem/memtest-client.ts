@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 import { constants } from "node:fs";
 import { type MemoryRange, type Native, O_DIRECT } from "../../ffi/index.ts";
-import { readLandscape } from "../copy/candidates.ts";
+import { expectOf } from "../copy/candidates.ts";
 import { type Endpoint, readSource } from "../copy/endpoint.ts";
 import { probePeer } from "../copy/probe.ts";
 import { noPeerToPeer, usageError } from "../errors.ts";
 import { listControllers, type NvmeController } from "../nvme/controllers.ts";
 import { parseBdf } from "../pci/bdf.ts";
-import { predict } from "../pci/rules.ts";
+
 import type { SystemView } from "../sysfs.ts";
+import { readMachine } from "../topo/index.ts";
 import type { DmaClient } from "./memtest-dma.ts";
 import type { Provider } from "./providers.ts";
 
@@ -73,10 +74,8 @@ function problemOf(
   slot: MemoryRange,
 ): string | undefined {
   if (endpoint.peerProblem) return endpoint.peerProblem;
-  const client = endpoint.device?.client;
-  const { tree, platform } = readLandscape(sys);
-  const predicted = client && predict(tree, platform, provider.bdf, client);
-  return probePeer(native, endpoint, provider, slot, predicted);
+  const expected = expectOf(readMachine(sys), provider, endpoint.device?.client);
+  return probePeer(native, endpoint, provider, slot, expected);
 }
 
 function openEndpoint(native: Native, endpoint: Endpoint): FoundClient {

@@ -2,7 +2,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { rankCandidates } from "../../../../core/copy/candidates.ts";
-import { cellText, judgePair, type Machine, predictReach, providersOf } from "../../../../core/topo/index.ts";
+import { cellText, judgePair, type Machine, predictReach } from "../../../../core/topo/index.ts";
 import { fakeDrive } from "../copy/fakes.ts";
 import { type FakeFunction, fakeMachine } from "./fake-machine.ts";
 import { hostBridges, largeMachine, oneSwitch, rootPorts, twoSwitches } from "./machines.ts";
@@ -58,13 +58,11 @@ for (const [what, functions] of [
 ] as const) {
   test(`judgePair() tries providers in the order in which a copy does: ${what}`, () => {
     const machine = fakeMachine(functions);
-    const providers = providersOf(machine).flatMap(({ provider }) => provider ?? []);
-    const land = { tree: machine.tree, platform: machine.host.platform, providers };
     const [first] = machine.devices;
     for (const last of machine.devices.slice(1)) {
       const ends = [first, last].map((device) => fakeDrive(`${device?.name}n1`, device?.bdf ?? ""));
       const [from, to] = ends as [(typeof ends)[number], (typeof ends)[number]];
-      const candidates = rankCandidates(land, from, to, undefined).map(({ provider }) => provider.bdf);
+      const candidates = rankCandidates(machine, from, to, undefined).map(({ provider }) => provider.bdf);
       const routes = pairOf(machine, first?.name ?? "", last.name).routes.map(({ provider }) => provider.bdf);
       assert.equal(routes, candidates);
     }
