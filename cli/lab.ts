@@ -51,7 +51,7 @@ drives are /dev/lab/A, /dev/lab/B... in the guest; $P2PDMA_SCRATCH is a place to
 Examples:
   p2pdma lab list                          the machines there are
   p2pdma lab run -- p2pdma list            a command in the default one
-  p2pdma lab run --topology root-ports -- p2pdma list
+  p2pdma lab run --topology root-ports -- p2pdma doctor
   p2pdma lab shell                         look around in it`;
 
 const RUN_EXAMPLES = `
@@ -62,7 +62,7 @@ goes to the command; a second one, or 5 seconds, ends the guest.
 Examples:
   p2pdma lab run -- sh -c 'dmesg | grep peer-to-peer'
   truncate -s 8G a.img; p2pdma lab run --disk a.img -- mkfs.ext4 /dev/lab/A
-  p2pdma lab run --share results -- sh -c 'nvme list -o json > results/list.json'
+  p2pdma lab run --share results -- sh -c 'p2pdma list --json > results/list.json'
   p2pdma lab run --topology fast --latency 10ms -- p2pdma copy --length 64M --allow-write /dev/lab/A /dev/lab/B
   p2pdma lab run --trace trace.log -- p2pdma copy --length 1M --allow-write /dev/lab/A /dev/lab/B`;
 
