@@ -72,7 +72,8 @@ function answer({ facts, results, isPossible }: Examination): string {
     return `Whether peer-to-peer is possible ${where} can't be told: see ${listWords(named("unknown"), 9)}.`;
   }
   if (facts.probes) return `Peer-to-peer works ${where}, as tried.`;
-  return `Peer-to-peer is possible ${where}, by all that can be seen; --probe tries it.`;
+  const more = facts.live ? "; --probe tries it" : "";
+  return `Peer-to-peer is possible ${where}, by all that can be seen${more}.`;
 }
 
 /** Breaks a line at blanks; what follows the first is indented by `rest`. */

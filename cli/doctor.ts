@@ -24,7 +24,7 @@ Examples:
   sudo p2pdma doctor --probe /dev/nvme0n1 /mnt/backup
   p2pdma doctor -v --from machine.json        a machine that is not here (see p2pdma capture)
   p2pdma doctor --json | jq -r '.checks[] | select(.status == "fail") | .id'
-  p2pdma doctor --list | grep -A1 EREMOTEIO   what can be behind an errno?`;
+  p2pdma doctor --list | grep -B1 EREMOTEIO   what can be behind an errno?`;
 
 const DEFAULT_TIMEOUT_SECONDS = "10";
 

@@ -32,6 +32,11 @@ export interface End {
   readonly isPermitted: boolean | undefined;
 }
 
+/** Both ends where there are any. */
+export function endsOf(ends: { readonly source: End; readonly destination: End } | undefined): End[] {
+  return ends ? [ends.source, ends.destination] : [];
+}
+
 /**
  * Finds what a user means: a controller or PCI address, a block device, a file, or a directory.
  * @param here undefined for a capture, which has no files.

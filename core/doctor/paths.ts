@@ -32,10 +32,31 @@ export function viewPaths(facts: Omit<Facts, "probes">): PathView {
   return { verdicts: verdicts.filter(isPeer), isAnyEnough: false };
 }
 
-/** The route that a copy would take: one that works, else the first. */
-export function bestRoute({ ends }: Pick<Facts, "ends">): PairRoute | undefined {
-  const routes = ends?.pair?.routes ?? [];
-  return routes.find(({ works }) => works === true) ?? routes[0];
+/** The route that a copy would take: one that works with memory to be had, else one that works, else the first. */
+export function bestRoute(facts: Omit<Facts, "probes">): PairRoute | undefined {
+  const routes = facts.ends?.pair?.routes ?? [];
+  const working = routes.filter(({ works }) => works === true);
+  return working.find(({ provider }) => hasMemory(facts, provider.bdf)) ?? working[0] ?? routes[0];
+}
+
+const PAGE_BYTES = 4096n;
+
+/** There is a page to be had, and the drive takes data in it. */
+function hasMemory({ drives }: Pick<Facts, "drives">, bdf: Bdf): boolean {
+  const memory = drives.pools.find(({ provider }) => provider.bdf === bdf)?.provider;
+  const supports = drives.cmbs.find((report) => report.bdf === bdf)?.cmb.supports;
+  const takesData = supports === undefined || (supports.readData && supports.writeData);
+  return takesData && memory !== undefined && memory.availableBytes >= PAGE_BYTES;
+}
+
+/** True when somebody else lends memory that would serve just as well. */
+export function hasOtherMemory(facts: Facts, bdf: Bdf): boolean {
+  const isReached = (other: Bdf) =>
+    !facts.ends?.pair ||
+    facts.ends.pair.routes.some(({ provider, works }) => provider.bdf === other && works !== false);
+  return facts.drives.pools.some(
+    ({ provider }) => provider.bdf !== bdf && hasMemory(facts, provider.bdf) && isReached(provider.bdf),
+  );
 }
 
 /** True when some of these leave a way to do peer-to-peer. */

@@ -1,64 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Facts } from "../facts.ts";
-import {
-  type Check,
-  type Finding,
-  fail,
-  failUnless,
-  fix,
-  listWords,
-  pass,
-  unknown,
-  warn,
-} from "../finding.ts";
-import { nameOf, viewPaths } from "../paths.ts";
-import { refusedByHostBridge } from "./path.ts";
-
-export const nvmeDriver: Check = {
-  id: "nvme-driver",
-  title: "the kernel's NVMe driver has the drives, and they live",
-  symptom: "no /dev/nvmeX; the drive only shows in lspci",
-  why: "p2pmem is registered, and O_DIRECT works, through the kernel's own driver: not through vfio or uio",
-  examine: ({ drives, ends, live }) => {
-    const strays = drives.strays.map(({ bdf, driver }) => ({ bdf, driver }));
-    const dead = drives.controllers.filter(({ state }) => state !== "live");
-    const isWanted = (bdf: string | undefined) =>
-      ends !== undefined && [ends.source, ends.destination].some(({ device }) => device?.bdf === bdf);
-    const isSpare = (bdf: string | undefined) =>
-      drives.controllers.length - dead.length > 0 && !isWanted(bdf);
-    const findings = [
-      ...strays.map(({ bdf, driver }) => judgeStray(isSpare(bdf), bdf, driver)),
-      ...dead.map((one) =>
-        failUnless(
-          isSpare(one.bdf),
-          `${one.name} is in state "${one.state}"`,
-          fix("see why, then reset it", `dmesg | grep ${one.name}`, `nvme reset /dev/${one.name}`),
-        ),
-      ),
-    ];
-    if (findings.length > 0) return findings;
-    if (drives.controllers.length === 0)
-      return [
-        fail(
-          "there is no NVMe controller",
-          fix("load the driver, or look whether the drives are there", "modprobe nvme; lspci -nn -d ::0108"),
-          ...(live
-            ? [fix("or try peer-to-peer in a virtual machine first", "p2pdma lab run -- p2pdma doctor")]
-            : []),
-        ),
-      ];
-    return [pass(`${listWords(drives.controllers.map(({ name }) => name))}: live`)];
-  },
-};
-
-function judgeStray(isSpare: boolean, bdf: string, driver: string | undefined): Finding {
-  const release = driver ? [`echo ${bdf} > /sys/bus/pci/drivers/${driver}/unbind`] : [];
-  return failUnless(
-    isSpare,
-    `NVMe drive ${bdf} is ${driver ? `bound to ${driver}` : "bound to no driver"}`,
-    fix("give it to the kernel's driver", ...release, `echo ${bdf} > /sys/bus/pci/drivers/nvme/bind`),
-  );
-}
+import { type Check, type Finding, fail, fix, listWords, pass, warn } from "../finding.ts";
 
 export const longTermPins: Check = {
   id: "long-term-pins",
@@ -98,94 +40,6 @@ export const ioUring: Check = {
   },
 };
 
-export const iommu: Check = {
-  id: "iommu",
-  title: "the IOMMU's code can map p2pmem, and lets it through",
-  symptom: "EREMOTEIO; or DMAR or AMD-Vi IO_PAGE_FAULT in dmesg and NVMe timeouts",
-  why: "only dma-direct and dma-iommu know how to map p2pmem, and a fault stops the transfer midway",
-  examine: (facts) => {
-    const { machine, system, live } = facts;
-    const devices = new Set(machine.devices.map(({ bdf }) => bdf));
-    const faults = live?.log?.faults.filter((bdf) => devices.has(bdf)) ?? [];
-    if (faults.length > 0) {
-      return [
-        warn(
-          `the IOMMU has stopped DMA of ${listWords(faults.map((bdf) => nameOf(machine, bdf)))}`,
-          fix("as a test, boot with devices mapped one to one: kernel parameter", "iommu=pt"),
-          fix(
-            "or keep provider and client below one switch without redirection: the IOMMU then does not see their traffic",
-          ),
-        ),
-      ];
-    }
-    return [judgeIommu(facts, system)];
-  },
-};
-
-function judgeIommu({ machine, drives }: Facts, system: Facts["system"]): Finding {
-  if (system.isXen) {
-    return unknown(
-      "below Xen DMA goes through swiotlb-xen, which does not map p2pmem in PV domains",
-      fix("boot without Xen, or try it", "p2pdma doctor --probe"),
-    );
-  }
-  if (system.iommuUnits.length === 0 && system.iommuDomains.size === 0) return pass("no IOMMU is in use");
-  const types = [...new Set(machine.devices.flatMap(({ bdf }) => system.iommuDomains.get(bdf) ?? []))];
-  const words = `IOMMU ${listWords(system.iommuUnits, 2) || "on"}${types.length > 0 ? `, domains ${listWords(types)}` : ""}`;
-  if (system.architecture !== undefined || drives.pools.length === 0)
-    return pass(`${words}: mapped by dma-iommu`);
-  return unknown(
-    `${words}: this architecture has DMA code of its own`,
-    fix("try it", "p2pdma doctor --probe"),
-    fix("or boot with the IOMMU off as a test: kernel parameter", "iommu=off"),
-  );
-}
-
-export const lockdown: Check = {
-  id: "lockdown",
-  title: "kernel lockdown is not in the way",
-  symptom: "setpci has no effect, BARs can't be mapped (EPERM)",
-  why: "lockdown, which Secure Boot usually switches on, forbids writing config space: ACS then is a matter of kernel parameters only",
-  examine: (facts) => {
-    const { lockdown: mode } = facts.system;
-    if (mode === undefined || mode === "none") return [pass("kernel lockdown is off")];
-    const isNeeded = viewPaths(facts).verdicts.some(({ rule }) => rule === "acs-redirect");
-    if (!isNeeded) return [pass(`kernel lockdown (${mode}): peer-to-peer does not need what it forbids`)];
-    return [
-      warn(
-        `kernel lockdown (${mode}): setpci can't change ACS`,
-        fix("use the kernel parameter that acs-redirect names"),
-        fix("or switch Secure Boot off in the firmware's setup"),
-      ),
-    ];
-  },
-};
-
-export const virtualMachine: Check = {
-  id: "virtual-machine",
-  title: "a virtual machine has its drives below one switch",
-  symptom: "as with host-bridge: EREMOTEIO or EINVAL at the first I/O",
-  why: "a virtual machine's host bridge is on nobody's list, so its drives need a switch above them",
-  examine: (facts) => {
-    const { virtualMachine: name } = facts.system;
-    if (name === undefined) return [];
-    if (refusedByHostBridge(viewPaths(facts)).length === 0)
-      return [pass(`virtual machine (${name}), with a topology that serves`)];
-    return [
-      warn(
-        `this is a virtual machine (${name}), and its drives are not below one switch`,
-        fix(
-          "in QEMU give it one, and plug the drives in below: add to its command line",
-          "-device pcie-root-port,id=rp,chassis=1,slot=1 -device x3130-upstream,id=up,bus=rp",
-          "-device xio3130-downstream,id=dn0,bus=up,chassis=2,slot=2 -device nvme,drive=d0,serial=A,bus=dn0,cmb_size_mb=64",
-          "-device xio3130-downstream,id=dn1,bus=up,chassis=3,slot=3 -device nvme,drive=d1,serial=B,bus=dn1",
-        ),
-        fix("or take a machine that has it already", "p2pdma lab run --topology switch -- p2pdma doctor"),
-      ),
-    ];
-  },
-};
-
 export const providerRemoval: Check = {
   id: "provider-removal",
   title: "no removal of a provider hangs",
@@ -206,3 +60,72 @@ export const providerRemoval: Check = {
     ];
   },
 };
+
+export const mappingMode: Check = {
+  id: "mapping-mode",
+  title: "programs map p2pmem shared and at offset 0",
+  symptom: 'mmap gives EINVAL; dmesg has "fail, attempted private mapping" or "non-zero offset"',
+  why: "the kernel allocates p2pmem at mmap, and only for MAP_SHARED at offset 0",
+  examine: ({ live }) => {
+    if (!live?.log) return [];
+    const { badMappings } = live.log;
+    if (badMappings.length === 0) return [pass("no program was refused for MAP_PRIVATE or an offset")];
+    const commands = [...new Set(badMappings.map(({ command }) => command))];
+    const kinds = [
+      ...new Set(badMappings.map(({ kind }) => (kind === "private" ? "MAP_PRIVATE" : "an offset"))),
+    ];
+    return [
+      warn(
+        `the kernel refused p2pmem to ${listWords(commands)}: mapped with ${kinds.join(" and with ")}`,
+        fix("change that program", "mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)"),
+        fix(
+          "with fio use mem=mmapshared, and no offset",
+          "fio --mem=mmapshared:/sys/bus/pci/devices/BDF/p2pmem/allocate ...",
+        ),
+      ),
+    ];
+  },
+};
+
+/** Text of a udev rule that lets a group allocate. */
+export const UDEV_RULE =
+  'ACTION!="remove", SUBSYSTEM=="pci", TEST=="p2pmem/allocate", RUN+="/bin/chgrp disk /sys%p/p2pmem/allocate"';
+
+export const permission: Check = {
+  id: "permission",
+  title: "this user may map p2pmem and open both ends",
+  symptom: "EACCES",
+  why: "p2pmem/allocate belongs to root (0660), and block devices to the group disk",
+  examine: ({ live, drives, ends }) => {
+    if (!live) return [];
+    const allowed = drives.pools.filter(({ provider }) => live.mayAllocate.get(provider.bdf));
+    const memory =
+      drives.pools.length === 0
+        ? []
+        : allowed.length > 0
+          ? [pass(`p2pmem of ${listWords(allowed.map(({ provider }) => provider.name))} may be mapped`)]
+          : [
+              fail(
+                `you may not map p2pmem of ${listWords(drives.pools.map(({ provider }) => provider.name))}`,
+                fix("run as root", "sudo p2pdma ..."),
+                fix(
+                  "or let the group disk: write this line to /etc/udev/rules.d/70-p2pmem.rules, then load it",
+                  UDEV_RULE,
+                  "udevadm control --reload && udevadm trigger --subsystem-match=pci",
+                ),
+              ),
+            ];
+    return [...memory, ...judgeEnds(ends)];
+  },
+};
+
+function judgeEnds(ends: Facts["ends"]): Finding[] {
+  if (!ends) return [];
+  return [ends.source, ends.destination].flatMap(({ role, word, isPermitted }) => {
+    if (isPermitted !== false) return [];
+    const verb = role === "source" ? "read" : "write";
+    return [
+      fail(`you may not ${verb} "${word}"`, fix("run as root, or join the group disk", "sudo p2pdma ...")),
+    ];
+  });
+}
