@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Redirection turned on, and off again by what doctor prints; and drives that are odd in one way each. Runs in a
 // machine of its own: see tests/lab/doctor.test.ts.
-import { doctor, expectFault, shell } from "./doctor-kit.ts";
+import { existsSync } from "node:fs";
+import { doctor, expectFault, shell, until } from "./doctor-kit.ts";
 import { drive } from "./media.ts";
 import { check, expect } from "./report.ts";
 
@@ -32,6 +33,22 @@ await check("a namespace behind native multipath", () => {
   const node = shell(`ls -d /sys/class/nvme/${head}/nvme*c*n1 | sed 's,.*/,,;s/c[0-9]*n/n/'`).trim();
   const diagnosis = doctor([a.path, `/dev/${node}`]);
   expectFault(diagnosis, "fail multipath", /behind NVMe native multipath/, /nvme_core\.multipath=N/, 3);
+});
+
+await check("a drive that does not answer: doctor ends nevertheless", async () => {
+  const name = shell("grep -ls SLOW /sys/class/nvme/nvme*/serial | sed 's,/serial,,;s,.*/,,'").trim();
+  const path = `/dev/${name}n1`;
+  await until("it has been looked at for partitions", () => existsSync(path), 60);
+  const started = performance.now();
+  const diagnosis = doctor(["--probe", "--timeout", "1", path, path]);
+  expectFault(
+    diagnosis,
+    "fail transfer-hangs",
+    /no answer in time: nvme\d into its own/,
+    /destination's CMB/,
+    3,
+  );
+  expect(performance.now() - started < 30_000, "it took too long");
 });
 
 let commands: readonly string[] = [];

@@ -67,9 +67,9 @@ export function shell(command: string): string {
   return execFileSync("bash", ["-c", command], { encoding: "utf8" });
 }
 
-/** Waits until something holds, for at most ten seconds. */
-export async function until(what: string, holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 100; tries++) {
+/** Waits until something holds. */
+export async function until(what: string, holds: () => boolean, seconds = 10): Promise<void> {
+  for (let tries = 0; tries < seconds * 10; tries++) {
     if (holds()) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
