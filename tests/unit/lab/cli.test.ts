@@ -70,7 +70,7 @@ test("labCommand() teaches by example", () => {
   labCommand()
     .configureOutput({ writeOut: (text) => void help.push(text) })
     .outputHelp();
-  assert.match(help.join(""), /p2pdma lab run -- nvme list/);
+  assert.match(help.join(""), /p2pdma lab run -- p2pdma list/);
 });
 
 test.run();
