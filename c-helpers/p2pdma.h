@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define P2P_ABI_VERSION 1
+#define P2P_ABI_VERSION 2
 #define P2P_EXPORT __attribute__((visibility("default")))
 
 /** Version of this interface; the caller compares it with P2P_ABI_VERSION. */

@@ -9,7 +9,17 @@ export { errnoName, errnoText, SyscallError } from "./errors.ts";
 export { O_DIRECT, type OpenFile } from "./files.ts";
 export { type Mapping, type MemoryRange, PAGE_BYTES } from "./memory.ts";
 export type { BadRange, MemoryFindings, MemoryPass, MemoryPattern } from "./mmio.ts";
-export type { CancelMode, ChunkError, Extent, PumpJob, PumpProgress, PumpRun, TailJob } from "./pump.ts";
+export {
+  bitmapBytes,
+  type CancelMode,
+  type ChunkError,
+  chunkCount,
+  type Extent,
+  type PumpJob,
+  type PumpProgress,
+  type PumpRun,
+  type TailJob,
+} from "./pump.ts";
 
 /** Everything core needs from the native side; passed in, so that core can be tested without it. */
 export const native = { ...files, ...memory, ...mmio, ...pump, nativeCalls };

@@ -16,6 +16,11 @@ export interface PumpJob {
   /** Staging slots, each `chunkBytes` long; their number is the queue depth. */
   readonly slots: readonly MemoryRange[];
   readonly extents: readonly Extent[];
+  /**
+   * At least `bitmapBytes()` long, ordinary memory. Bit n % 8 of byte n / 8 says that chunk n is on the destination
+   * (not yet flushed): chunks whose bit is set on entry are skipped, the pump sets the others while it runs.
+   */
+  readonly bitmap: Buffer;
   readonly chunkBytes: number;
   /** The larger of the two sides' block sizes, in bytes. */
   readonly blockBytes: number;
@@ -64,7 +69,7 @@ export interface PumpRun {
   cancel(mode: CancelMode): void;
 }
 
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 const JOB_BYTES = 96;
 const EXTENT_BYTES = 24;
 const ERROR_BYTES = 48;
@@ -91,12 +96,23 @@ const STATUS = {
   cancel: 12,
 } as const;
 
+/** Number of chunks in a job: every extent starts a new one, and its last may be short. */
+export function chunkCount(extents: readonly Extent[], chunkBytes: number): bigint {
+  const chunk = BigInt(chunkBytes);
+  return extents.reduce((sum, extent) => sum + (extent.lengthBytes + chunk - 1n) / chunk, 0n);
+}
+
+/** Size of a job's bitmap in bytes. */
+export function bitmapBytes(extents: readonly Extent[], chunkBytes: number): number {
+  return Number((chunkCount(extents, chunkBytes) + 7n) / 8n);
+}
+
 /** Starts the io_uring pump on a worker thread. One native call, however many chunks. */
 export function startPump(job: PumpJob): PumpRun {
   const status = Buffer.alloc(STATUS_FIELDS * 8);
   const log = Buffer.alloc(ERROR_CAPACITY * ERROR_BYTES);
   const field = (index: number) => status.readBigUInt64LE(index * 8);
-  const tables = { status, log, slots: packSlots(job), extents: packExtents(job), bitmap: packBitmap(job) };
+  const tables = { status, log, slots: packSlots(job), extents: packExtents(job) };
   const packed = packJob(job, tables);
   const keepAlive = { job, tables, packed };
 
@@ -168,15 +184,9 @@ function packExtents(job: PumpJob): Buffer {
   return out;
 }
 
-function packBitmap(job: PumpJob): Buffer {
-  const chunk = BigInt(job.chunkBytes);
-  const chunks = job.extents.reduce((sum, extent) => sum + (extent.lengthBytes + chunk - 1n) / chunk, 0n);
-  return Buffer.alloc(Number((chunks + 7n) / 8n) + 8);
-}
-
 function packJob(
   job: PumpJob,
-  tables: { status: Buffer; log: Buffer; slots: Buffer; extents: Buffer; bitmap: Buffer },
+  tables: { status: Buffer; log: Buffer; slots: Buffer; extents: Buffer },
 ): Buffer {
   const out = Buffer.alloc(JOB_BYTES);
   const flags = (job.fixedBuffers ? FLAG_FIXED_BUFFERS : 0) | (job.stopOnError ? FLAG_STOP_ON_ERROR : 0);
@@ -198,8 +208,8 @@ function packJob(
   u64(bufferAddress(tables.slots));
   u64(bufferAddress(tables.extents));
   u64(job.extents.length);
-  u64(bufferAddress(tables.bitmap));
-  u64(tables.bitmap.length);
+  u64(bufferAddress(job.bitmap));
+  u64(job.bitmap.length);
   u64(bufferAddress(tables.log));
   u64(ERROR_CAPACITY);
   u64(bufferAddress(tables.status));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type ChunkError, errnoName, errnoText, type Native } from "../../ffi/index.ts";
+import { bitmapBytes, type ChunkError, errnoName, errnoText, type Native } from "../../ffi/index.ts";
 import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import type { AllocatorKind } from "../p2pmem/providers.ts";
@@ -160,10 +160,12 @@ async function move(
   hooks: CopyHooks,
 ): Promise<EngineProgress> {
   const { srcOffset, dstOffset, bodyBytes, blockBytes } = range;
+  const extents = [{ srcOffset, dstOffset, lengthBytes: bodyBytes }];
   const run = startEngine(native, request.engine, {
     ...files,
     slots: route.staging.slots.slice(0, request.depth ?? route.depth),
-    extents: [{ srcOffset, dstOffset, lengthBytes: bodyBytes }],
+    extents,
+    bitmap: Buffer.alloc(bitmapBytes(extents, request.chunkBytes)),
     chunkBytes: request.chunkBytes,
     blockBytes,
     retries: request.retries,

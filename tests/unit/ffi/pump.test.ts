@@ -4,7 +4,7 @@ import { constants, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { native, type OpenFile, type PumpJob } from "../../../ffi/index.ts";
+import { bitmapBytes, chunkCount, native, type OpenFile, type PumpJob } from "../../../ffi/index.ts";
 import { tempFolder } from "../temp.ts";
 
 const folder = tempFolder("pump");
@@ -17,18 +17,20 @@ writeFileSync(sourcePath, data);
 function job(src: OpenFile, dst: OpenFile, over: Partial<PumpJob> = {}): PumpJob {
   const mapping = native.mapRam(4 * CHUNK);
   const slots = [0, 1, 2, 3].map((slot) => ({ mapping, offsetBytes: slot * CHUNK, lengthBytes: CHUNK }));
+  const extents = over.extents ?? [{ srcOffset: 0n, dstOffset: 0n, lengthBytes: BigInt(LENGTH) }];
   return {
     ...{
       src,
       dst,
       slots,
+      extents,
+      bitmap: Buffer.alloc(bitmapBytes(extents, CHUNK)),
       chunkBytes: CHUNK,
       blockBytes: 4096,
       retries: 0,
       fixedBuffers: true,
       stopOnError: true,
     },
-    extents: [{ srcOffset: 0n, dstOffset: 0n, lengthBytes: BigInt(LENGTH) }],
     ...over,
   };
 }
@@ -79,6 +81,44 @@ test("startPump() stops early when cancelled before it starts", async () => {
   assert.ok(result === -ECANCELED || (result === 0 && run.progress().chunksDone === 20n));
   native.close(src);
   native.close(dst);
+});
+
+test("bitmapBytes() counts every extent's chunks apart", () => {
+  const extent = (lengthBytes: number) => ({
+    srcOffset: 0n,
+    dstOffset: 0n,
+    lengthBytes: BigInt(lengthBytes),
+  });
+  assert.is(chunkCount([], CHUNK), 0n);
+  assert.is(chunkCount([extent(1), extent(CHUNK), extent(0), extent(CHUNK + 1)], CHUNK), 4n);
+  assert.is(bitmapBytes([], CHUNK), 0);
+  assert.is(bitmapBytes([extent(8 * CHUNK)], CHUNK), 1);
+  assert.is(bitmapBytes([extent(8 * CHUNK), extent(4096)], CHUNK), 2);
+});
+
+test("startPump() skips what the bitmap says is done and marks what it did", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY | constants.O_DIRECT);
+  const dst = native.open(join(folder, "resumed"), constants.O_RDWR | constants.O_CREAT | constants.O_DIRECT);
+  const bitmap = Buffer.from([0b0101_0101, 0xff, 0]);
+  const run = native.startPump(job(src, dst, { bitmap }));
+  assert.is(await run.done, 0);
+  assert.is(run.progress().chunksDone, 8n);
+  assert.equal(bitmap, Buffer.from([0xff, 0xff, 0x0f]));
+  const result = readFileSync(dst.path);
+  for (let chunk = 0; chunk < 20; chunk++) {
+    const wasDone = chunk < 16 && (chunk >= 8 || chunk % 2 === 0);
+    const wanted = wasDone ? Buffer.alloc(CHUNK) : data.subarray(chunk * CHUNK, (chunk + 1) * CHUNK);
+    assert.ok(result.subarray(chunk * CHUNK, (chunk + 1) * CHUNK).equals(wanted), `chunk ${chunk}`);
+  }
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() answers EINVAL when the bitmap is too small, and does nothing without chunks", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  assert.is(await native.startPump(job(src, src, { bitmap: Buffer.alloc(2) })).done, -22);
+  assert.is(await native.startPump(job(src, src, { extents: [], bitmap: Buffer.alloc(0) })).done, 0);
+  native.close(src);
 });
 
 test("startPump() answers EINVAL for a job that makes no sense", async () => {
