@@ -19,6 +19,18 @@ export class SyscallError extends Error {
   }
 }
 
+/** A shared library that the dynamic linker can't load. */
+export class MissingLibraryError extends Error {
+  override readonly name = "MissingLibraryError";
+
+  constructor(
+    readonly file: string,
+    cause: unknown,
+  ) {
+    super(`Cannot load "${file}": ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
 /** Symbolic name of a positive errno, `errno 999` when the platform has none. */
 export function errnoName(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
+import * as blkid from "./blkid.ts";
 import * as files from "./files.ts";
 import { nativeCalls } from "./load.ts";
 import * as memory from "./memory.ts";
 import * as mmio from "./mmio.ts";
 import * as pump from "./pump.ts";
 
-export { errnoName, errnoText, SyscallError } from "./errors.ts";
+export type { DeviceSignatures, Signature, TableEntry } from "./blkid.ts";
+export { errnoName, errnoText, MissingLibraryError, SyscallError } from "./errors.ts";
 export { O_DIRECT, type OpenFile } from "./files.ts";
 export { type Mapping, type MemoryRange, PAGE_BYTES } from "./memory.ts";
 export type { BadRange, MemoryFindings, MemoryPass, MemoryPattern } from "./mmio.ts";
@@ -22,5 +24,5 @@ export {
 } from "./pump.ts";
 
 /** Everything core needs from the native side; passed in, so that core can be tested without it. */
-export const native = { ...files, ...memory, ...mmio, ...pump, nativeCalls };
+export const native = { ...blkid, ...files, ...memory, ...mmio, ...pump, nativeCalls };
 export type Native = typeof native;

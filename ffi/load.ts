@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ffi from "ffi-napi";
 import ref from "ref-napi";
-import { SyscallError } from "./errors.ts";
+import { MissingLibraryError, SyscallError } from "./errors.ts";
 
 /**
  * The one file that knows the FFI binding. Addresses are declared `size_t`, so
@@ -26,6 +26,7 @@ const LIBC = {
   ftruncate: ["int", ["int", "int64"]],
   fallocate: ["int", ["int", "int", "int64", "int64"]],
   statx: ["int", ["int", "string", "int", "uint", "size_t"]],
+  memcpy: ["size_t", ["size_t", "size_t", "size_t"]],
   memset: ["size_t", ["size_t", "int", "size_t"]],
 } satisfies Record<string, [string, string[]]>;
 
@@ -88,6 +89,35 @@ export function helperCallAsync(name: HelperName, ...args: Arg[]): Promise<numbe
   return new Promise((resolve, reject) => {
     call?.async(...args.map(toNative), (error, result) => (error ? reject(error) : resolve(Number(result))));
   });
+}
+
+/**
+ * A system library that may not be installed, loaded when first called.
+ * @throws MissingLibraryError
+ */
+export function systemLibrary<Name extends string>(
+  file: string,
+  signatures: Record<Name, [string, string[]]>,
+): (name: Name, ...args: Arg[]) => number | string | null {
+  let library: ReturnType<typeof ffi.Library> | undefined;
+  return (name, ...args) => {
+    library ??= loadSystemLibrary(file, signatures);
+    counters.calls++;
+    return library[name]?.(...args.map(toNative)) ?? null;
+  };
+}
+
+/** The errno that the last call left behind; for libraries that do not answer with one. */
+export function lastErrno(): number {
+  return ffi.errno();
+}
+
+function loadSystemLibrary(file: string, signatures: Record<string, [string, string[]]>) {
+  try {
+    return ffi.Library(file, signatures);
+  } catch (cause) {
+    throw new MissingLibraryError(file, cause);
+  }
 }
 
 /** Turns a negative errno into a SyscallError. */
