@@ -6,6 +6,7 @@ import { copyCommand } from "./copy.ts";
 import { doctorCommand } from "./doctor.ts";
 import { labCommand } from "./lab.ts";
 import { listCommand } from "./list.ts";
+import { resumeCommand } from "./resume.ts";
 import { topoCommand } from "./topo.ts";
 
 /** Every subcommand, in the order of the help. */
@@ -15,6 +16,7 @@ export function addCommands(program: Command): void {
     topoCommand(),
     doctorCommand(),
     copyCommand(),
+    resumeCommand(),
     cmbCommand(),
     captureCommand(),
     labCommand(),

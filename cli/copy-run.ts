@@ -1,111 +1,130 @@
 // SPDX-License-Identifier: MIT
-import { type CopyRequest, copy } from "../core/copy/copy.ts";
-import type { Endpoint } from "../core/copy/endpoint.ts";
-import type { EngineRun } from "../core/copy/engine.ts";
+import { copy } from "../core/copy/copy.ts";
 import { explainCopy } from "../core/copy/explain.ts";
-import type { Route } from "../core/copy/route.ts";
-import { describeDevice, mayWrite, noPermission, type WritePermission } from "../core/copy/safety.ts";
+import type { Receipt } from "../core/copy/receipt.ts";
+import type { CopyEnvironment, CopyHooks, CopyRequest } from "../core/copy/request.ts";
+import { type ResumeRequest, resume } from "../core/copy/resume.ts";
+import type { WritePermission } from "../core/copy/safety.ts";
+import { StopSwitch } from "../core/copy/stop.ts";
 import { P2pdmaError } from "../core/errors.ts";
 import { ExitCode } from "../core/exit-codes.ts";
 import { SystemFiles } from "../core/sysfs.ts";
-import { formatBytes } from "../core/units.ts";
 import { native } from "../ffi/index.ts";
 import type { CliContext } from "./context.ts";
+import type { OutputOptions } from "./copy-options.ts";
+import { askPermission } from "./copy-permission.ts";
+import { type CopyReporter, makeReporter } from "./copy-reporter.ts";
 import { renderExplanation } from "./explain-text.ts";
-import { makeProgress } from "./progress.ts";
 import { renderReceipt } from "./receipt-text.ts";
+import { exitCodeOf } from "./report-error.ts";
 
-export interface CopyPresentation {
+export interface CopyPresentation extends OutputOptions {
   readonly permission: WritePermission;
-  readonly output: "text" | "json" | "none";
-  readonly showProgress: boolean;
 }
 
+const environment = (): CopyEnvironment => ({ sys: new SystemFiles(), native });
+
 /** Runs a copy for the command line: prompt, progress, signals, receipt. */
-export async function runCopy(
+export function runCopy(context: CliContext, request: CopyRequest, show: CopyPresentation): Promise<void> {
+  return present(context, show, (hooks) => copy(environment(), request, hooks));
+}
+
+/** The same for a copy that goes on. */
+export async function runResume(
   context: CliContext,
-  request: CopyRequest,
-  presentation: CopyPresentation,
+  request: ResumeRequest,
+  show: CopyPresentation,
 ): Promise<void> {
-  const progress = makeProgress(context, presentation.showProgress);
-  const signals = catchSignals(context);
+  await present(context, show, async (hooks) => {
+    const receipt = await resume(environment(), request, hooks);
+    if (!receipt) context.err(`p2pdma: nothing to do: the copy of "${request.journal}" is finished\n`);
+    return receipt;
+  });
+}
+
+/** Prints the candidate table instead of copying. */
+export function explain(context: CliContext, request: CopyRequest, asJson: boolean): void {
+  const explanation = explainCopy(environment(), request);
+  context.out(asJson ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation));
+}
+
+async function present(
+  context: CliContext,
+  show: CopyPresentation,
+  work: (hooks: CopyHooks) => Promise<Receipt | undefined>,
+): Promise<void> {
+  const reporter = makeReporter(context, show);
+  const signals = catchSignals(reporter);
   try {
-    const receipt = await copy({ sys: new SystemFiles(), native }, request, {
-      permit: (destination) => askPermission(context, destination, presentation.permission),
-      onRoute: (route, range) => {
-        announce(context, route);
-        progress.start(range.lengthBytes);
-      },
-      onProgress: (state) => progress.update(state.bytesWritten),
-      onVerify: () => progress.note("verifying: reading both sides back through RAM"),
-      onStart: signals.watch,
-    });
-    progress.stop();
-    if (presentation.output === "json") context.out(`${JSON.stringify(receipt, null, 2)}\n`);
-    if (presentation.output === "text") context.out(renderReceipt(receipt));
-    if (receipt.verification && !receipt.verification.equal) throw differing(request);
+    const receipt = await work(hooksFor(context, show, reporter, signals.stop));
+    const problem = receipt && problemOf(receipt);
+    reporter.end(problem?.exitCode ?? ExitCode.done, problem?.message ?? "done");
+    if (receipt && show.json) context.out(`${JSON.stringify(receipt, null, 2)}\n`);
+    else if (receipt && !show.quiet) context.out(renderReceipt(receipt));
+    if (problem) throw problem;
   } catch (error) {
-    progress.stop();
-    throw signals.translate(error);
+    reporter.end(exitCodeOf(error), error instanceof Error ? error.message : String(error));
+    throw error;
   } finally {
     signals.release();
   }
 }
 
-/** Prints the candidate table instead of copying. */
-export function explain(context: CliContext, request: CopyRequest, asJson: boolean): void {
-  const explanation = explainCopy({ sys: new SystemFiles(), native }, request);
-  context.out(asJson ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation));
-}
-
-/** The Deno way: a flag names the device, or a person at a terminal says yes. */
-async function askPermission(
+function hooksFor(
   context: CliContext,
-  destination: Endpoint,
-  permission: WritePermission,
-): Promise<void> {
-  if (mayWrite(destination, permission)) return;
-  if (!context.canAsk) throw noPermission(destination);
-  const what = `${destination.path} (${describeDevice(destination)}, ${formatBytes(destination.sizeBytes)})`;
-  const answer = await context.ask(`p2pdma: overwrite ${what}? [y/N] `);
-  if (!/^y(es)?$/i.test(answer.trim())) throw noPermission(destination);
+  show: CopyPresentation,
+  reporter: CopyReporter,
+  stop: StopSwitch,
+): CopyHooks {
+  return {
+    stop,
+    permit: (destination) => askPermission(context, environment(), destination, show.permission),
+    warn: reporter.warn,
+    onRoute: (route, plan) => {
+      const { src, dst, range, journalPath } = plan;
+      reporter.start({
+        ...{ source: src.path, destination: dst.path, lengthBytes: range.lengthBytes, journal: journalPath },
+      });
+      reporter.route(route);
+    },
+    onProgress: reporter.progress,
+    onCheckpoint: reporter.checkpoint,
+  };
 }
 
-/** What was rejected matters when the copy ends up in RAM without having been told to. */
-function announce(context: CliContext, route: Route): void {
-  if (route.via === "p2p" || route.rejected.length === 0) return;
-  context.err("p2pdma: copying through system RAM, because peer-to-peer is not possible:\n");
-  for (const reason of new Set(route.rejected)) context.err(`  ${reason}\n`);
-}
-
-function differing(request: CopyRequest): P2pdmaError {
+/** A copy that came to its end may still not be what was wanted. */
+function problemOf({
+  source,
+  destination,
+  verification,
+  badRanges,
+  mapfile,
+}: Receipt): P2pdmaError | undefined {
+  if (verification && !verification.equal) {
+    const [first] = verification.differing;
+    const where = first ? `, first at byte ${first.dstOffset} (${first.lengthBytes} bytes)` : "";
+    const what = `"${destination.path}" differs from "${source.path}" after the copy${where}`;
+    return new P2pdmaError("DATA_DIFFER", ExitCode.dataDiffer, what);
+  }
+  if (badRanges.length === 0) return undefined;
+  const bytes = badRanges.reduce((sum, { lengthBytes }) => sum + BigInt(lengthBytes), 0n);
+  const what = `${bytes} bytes in ${badRanges.length} ranges of "${source.path}" could not be copied`;
   return new P2pdmaError(
-    "DATA_DIFFER",
-    ExitCode.dataDiffer,
-    `"${request.destination}" differs from "${request.source}" after the copy`,
+    "BAD_RANGES",
+    ExitCode.badRanges,
+    what,
+    mapfile ? { hint: `they are listed in ${mapfile}` } : {},
   );
 }
 
 /** The first SIGINT or SIGTERM lets what is in flight finish, the second starts nothing more. */
-function catchSignals(context: CliContext) {
-  let engine: EngineRun | undefined;
-  let caught: NodeJS.Signals | undefined;
+function catchSignals(reporter: CopyReporter) {
+  const stop = new StopSwitch();
   const onSignal = (signal: NodeJS.Signals) => {
-    engine?.cancel(caught ? "abort" : "drain");
-    if (!caught) context.err(`\np2pdma: ${signal}: finishing what is in flight (again to abort)\n`);
-    caught = signal;
+    const isSecond = stop.mode !== undefined;
+    if (!isSecond) reporter.warn(`${signal}: finishing what is in flight (again to abort)`);
+    stop.request(isSecond ? "abort" : "drain", signal === "SIGTERM" ? "SIGTERM" : "SIGINT");
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  return {
-    watch: (run: EngineRun) => {
-      engine = run;
-      if (caught) run.cancel("drain");
-    },
-    translate: (error: unknown) => {
-      if (!(error instanceof P2pdmaError) || error.code !== "INTERRUPTED" || caught !== "SIGTERM")
-        return error;
-      return new P2pdmaError("INTERRUPTED", ExitCode.terminated, error.message);
-    },
-    release: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal),
-  };
+  return { stop, release: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal) };
 }

@@ -4,22 +4,24 @@ import { formatBytes } from "../core/units.ts";
 import type { CliContext } from "./context.ts";
 
 export interface Progress {
-  start(totalBytes: bigint): void;
+  /** Begins anew, with a word for what is done now. */
+  start(totalBytes: bigint, doneBytes?: bigint, word?: string): void;
   update(doneBytes: bigint): void;
+  /** A line above the bar, which goes on below it. */
   note(text: string): void;
   /** Takes the bar away; harmless when there is none. */
   stop(): void;
 }
 
-const SILENT: Progress = { start: () => {}, update: () => {}, note: () => {}, stop: () => {} };
-
-/** A bar with rate and time left on stderr, only where a person looks. */
+/** A bar with rate and time left on stderr, only where a person looks; notes are printed in any case. */
 export function makeProgress(context: CliContext, wanted: boolean): Progress {
-  if (!wanted || !context.stderrIsTerminal) return SILENT;
+  const note = (text: string) => context.err(`${text}\n`);
+  if (!wanted || !context.stderrIsTerminal)
+    return { start: () => {}, update: () => {}, note, stop: () => {} };
   const bar = new SingleBar(
     {
       stream: process.stderr,
-      format: "{bar} {percentage}% · {done} of {all} · {rate}/s · {eta_formatted} left",
+      format: "{word}{bar} {percentage}% · {done} of {all} · {rate}/s · {eta_formatted} left",
       etaBuffer: 50,
       hideCursor: true,
       clearOnComplete: true,
@@ -27,21 +29,27 @@ export function makeProgress(context: CliContext, wanted: boolean): Progress {
     Presets.shades_classic,
   );
   let started = 0;
-  let all = "";
+  let startedWith = 0n;
   return {
-    start: (totalBytes) => {
+    start: (totalBytes, doneBytes = 0n, word = "") => {
+      bar.stop();
       started = performance.now();
-      all = formatBytes(totalBytes);
-      bar.start(Number(totalBytes), 0, { done: "0 B", all, rate: "0 B" });
+      startedWith = doneBytes;
+      const fixed = { word: word && `${word} `, all: formatBytes(totalBytes) };
+      bar.start(Number(totalBytes), Number(doneBytes), {
+        ...fixed,
+        done: formatBytes(doneBytes),
+        rate: "0 B",
+      });
     },
     update: (doneBytes) => {
       const seconds = Math.max(0.001, (performance.now() - started) / 1000);
-      const rate = formatBytes(Math.round(Number(doneBytes) / seconds));
-      bar.update(Number(doneBytes), { done: formatBytes(doneBytes), all, rate });
+      const rate = formatBytes(Math.round(Number(doneBytes - startedWith) / seconds));
+      bar.update(Number(doneBytes), { done: formatBytes(doneBytes), rate });
     },
     note: (text) => {
-      bar.stop();
-      context.err(`${text}\n`);
+      if (bar.isActive) process.stderr.write("\r\u001b[K");
+      note(text);
     },
     stop: () => bar.stop(),
   };

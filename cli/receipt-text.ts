@@ -11,6 +11,9 @@ export function renderReceipt(receipt: Receipt): string {
     ["route", route.via === "p2p" ? `peer-to-peer, through ${route.reason}` : `system RAM (${route.reason})`],
     ...stagingLines(staging),
     ["moved", `${bytes.peerToPeer} bytes peer-to-peer, ${bytes.throughRam} bytes through RAM`],
+    ...(bytes.before === "0"
+      ? []
+      : [["before", `${bytes.before} bytes were there already`] as [string, string]]),
     ["speed", speed(receipt)],
     [
       "engine",
@@ -18,6 +21,7 @@ export function renderReceipt(receipt: Receipt): string {
     ],
     ["durable", "yes, flushed"],
     ...verificationLines(receipt),
+    ...badLines(receipt),
   ];
   return `${lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join("\n")}\n`;
 }
@@ -45,16 +49,37 @@ function lastByte(end: string): string {
 }
 
 function speed(receipt: Receipt): string {
-  const total = BigInt(receipt.lengthBytes);
-  const rate = formatBytes(Math.round((Number(total) / Math.max(1, receipt.transferMs)) * 1000));
-  return `${formatBytes(total)} in ${(receipt.transferMs / 1000).toFixed(2)} s, ${rate}/s`;
+  const { peerToPeer, throughRam } = receipt.bytes;
+  const moved = BigInt(peerToPeer) + BigInt(throughRam);
+  const rate = formatBytes(Math.round((Number(moved) / Math.max(1, receipt.transferMs)) * 1000));
+  return `${formatBytes(moved)} in ${(receipt.transferMs / 1000).toFixed(2)} s, ${rate}/s`;
 }
 
 function verificationLines({ verification }: Receipt): [string, string][] {
   if (!verification) return [["verified", "no (add --verify)"]];
-  if (!verification.equal) {
-    const { sourceDigest, destinationDigest } = verification;
-    return [["verified", `DIFFERENT: source ${sourceDigest}, destination ${destinationDigest}`]];
-  }
-  return [["verified", `equal, ${verification.method}: ${verification.sourceDigest}`]];
+  const { method, equal, throughRamBytes, sourceDigest, destinationDigest, differing } = verification;
+  const how = `${method}, ${throughRamBytes} bytes through RAM`;
+  if (equal) return [["verified", `equal (${how})${sourceDigest ? `: ${sourceDigest}` : ""}`]];
+  const digests = sourceDigest ? `: source ${sourceDigest}, destination ${destinationDigest}` : "";
+  return [
+    ["verified", `DIFFERENT (${how})${digests}`],
+    ...firstOf(differing.map(({ dstOffset, lengthBytes }) => `${lengthBytes} bytes at ${dstOffset} differ`)),
+  ];
+}
+
+function badLines({ badRanges, mapfile }: Receipt): [string, string][] {
+  if (badRanges.length === 0) return [];
+  const ranges = badRanges.map(({ srcOffset, lengthBytes, direction, error }) => {
+    return `${lengthBytes} bytes at ${srcOffset}: ${direction} failed, ${error}`;
+  });
+  return [["bad", `${ranges.length} ranges${mapfile ? `, listed in ${mapfile}` : ""}`], ...firstOf(ranges)];
+}
+
+const MOST_LINES = 10;
+
+/** A receipt is to be read: the rest is in the JSON and the mapfile. */
+function firstOf(lines: readonly string[]): [string, string][] {
+  const shown = lines.slice(0, MOST_LINES).map((line): [string, string] => ["", line]);
+  const more = lines.length - shown.length;
+  return more > 0 ? [...shown, ["", `and ${more} more`]] : shown;
 }

@@ -22,6 +22,11 @@ export function reportError(context: CliContext, error: unknown): number {
   return ExitCode.failed;
 }
 
+/** The exit code that an error leads to. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof P2pdmaError || hasExitCode(error) ? error.exitCode : ExitCode.failed;
+}
+
 /** The lab and the kernel build have error classes of their own, of the same shape. */
 function hasExitCode(error: unknown): error is Error & { exitCode: number; hint?: string } {
   return error instanceof Error && "exitCode" in error && typeof error.exitCode === "number";

@@ -10,12 +10,18 @@ export type ErrorCode =
   | "MISALIGNED"
   | "OVERLAP"
   | "IN_USE"
+  | "NOT_EMPTY"
   | "NO_PERMISSION"
   | "NO_P2PMEM"
   | "P2P_REFUSED"
   | "NOT_RESIDENT"
   | "COPY_FAILED"
   | "BAD_CAPTURE"
+  | "BAD_JOURNAL"
+  | "BAD_PLAN"
+  | "WRONG_IDENTITY"
+  | "STOPPED"
+  | "BAD_RANGES"
   | "DATA_DIFFER"
   | "INTERRUPTED";
 

@@ -50,3 +50,29 @@ export function formatBytes(bytes: bigint | number): string {
   const digits = Number.isInteger(value) ? 0 : Math.max(0, 2 - Math.floor(Math.log10(value)));
   return `${value.toFixed(digits)} ${units[unit]}`;
 }
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+/**
+ * Parses a time such as `90s`, `10m`, `1h30m`, `500ms`; a bare number counts seconds.
+ * @returns milliseconds, at least 1
+ * @throws P2pdmaError USAGE for anything else
+ */
+export function parseDuration(text: string, what: string): number {
+  const wrong = usageError(`${what}: "${text}" is no time`, "times look like 90s, 10m or 1h30m");
+  const parts = /^\d+(\.\d+)?$/.test(text) ? [`${text}s`] : (text.match(/\d+(\.\d+)?(ms|[smhd])/g) ?? []);
+  if (parts.length === 0 || (parts.join("") !== text && parts[0] !== `${text}s`)) throw wrong;
+  const total = parts.reduce((sum, part) => {
+    const [, number = "", unit = ""] = /^([\d.]+)(\w+)$/.exec(part) ?? [];
+    return sum + Number(number) * (DURATION_UNITS_MS[unit] ?? Number.NaN);
+  }, 0);
+  // Timers count milliseconds in 31 bits.
+  if (!(total >= 1 && total < 2 ** 31)) throw wrong;
+  return Math.round(total);
+}

@@ -24,6 +24,8 @@ export interface Endpoint {
   readonly fileSystem: string | undefined;
   /** `dev:ino` of an existing file. */
   readonly inode: string | undefined;
+  /** When an existing file's content last changed, in nanoseconds. */
+  readonly modifiedNs: bigint | undefined;
   /** Why it can't take part in a peer-to-peer copy, whatever the provider. */
   readonly peerProblem: string | undefined;
 }
@@ -90,6 +92,7 @@ function blockEndpoint(sys: SystemView, path: string, number: string): Endpoint 
     device,
     fileSystem: undefined,
     inode: undefined,
+    modifiedNs: undefined,
     peerProblem: deviceProblem(path, device),
   };
 }
@@ -112,6 +115,7 @@ function fileEndpoint(
     device,
     fileSystem,
     inode: stat && `${stat.dev}:${stat.ino}`,
+    modifiedNs: stat?.mtimeNs,
     peerProblem: fileProblem(path, fileSystem, alignment) ?? deviceProblem(path, device),
   };
 }

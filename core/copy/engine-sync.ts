@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: MIT
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { type CancelMode, type ChunkError, type Extent, type Native, SyscallError } from "../../ffi/index.ts";
 import type { EngineJob, EngineProgress, EngineResult, EngineRun } from "./engine.ts";
 
 const ENODATA = 61;
-/** These say "never", so asking again is no use. */
-const FINAL = ["EREMOTEIO", "EINVAL"];
+/** These say "never", so asking again, or for another chunk, is no use. */
+const FATAL = [
+  "EREMOTEIO",
+  "EINVAL",
+  "EFAULT",
+  "EBADF",
+  "ENODEV",
+  "ENXIO",
+  "ENOSPC",
+  "EROFS",
+  "EACCES",
+  "EPERM",
+];
 
 /**
  * The reference engine: one chunk at a time with plain pread and pwrite. It is
@@ -34,15 +45,41 @@ async function pumpChunks(
   counters: Counters,
   isCancelled: () => boolean,
 ): Promise<EngineResult> {
-  let index = 0n;
+  const errors: ChunkError[] = [];
+  const started = performance.now();
+  let index = -1;
   for (const chunk of chunksOf(job.extents, BigInt(job.chunkBytes))) {
-    if (isCancelled()) return { outcome: "cancelled", errors: [], failedChunks: 0n };
-    const error = copyChunk(native, job, chunk, index, counters);
-    if (error) return { outcome: "failed", errors: [error], failedChunks: 1n };
     index++;
-    await setImmediate();
+    const bit = 1 << (index & 7);
+    if ((job.bitmap[index >> 3] ?? 0) & bit) continue;
+    if (isCancelled()) return { outcome: "cancelled", errors, failedChunks: BigInt(errors.length) };
+    const error = await copyChunk(native, job, chunk, BigInt(index), counters);
+    if (error) errors.push(error);
+    else job.bitmap[index >> 3] = (job.bitmap[index >> 3] ?? 0) | bit;
+    if (error && (job.stopOnError || error.isFatal)) break;
+    await pace(job, counters, started, isCancelled);
   }
-  return { outcome: "done", errors: [], failedChunks: 0n };
+  return {
+    outcome: errors.length > 0 ? "failed" : "done",
+    errors,
+    failedChunks: BigInt(errors.length),
+  };
+}
+
+const PACE_STEP_MS = 50;
+
+/** Waits until the rate allows the next chunk, and lets signals be heard. */
+async function pace(
+  { rateBytesPerSecond: rate = 0 }: EngineJob,
+  { bytesWritten }: Counters,
+  started: number,
+  isCancelled: () => boolean,
+): Promise<void> {
+  const due = rate === 0 ? 0 : started + (Number(bytesWritten) / rate) * 1000;
+  await setImmediate();
+  while (performance.now() < due && !isCancelled()) {
+    await setTimeout(Math.min(PACE_STEP_MS, due - performance.now()));
+  }
 }
 
 function* chunksOf(extents: readonly Extent[], chunkBytes: bigint): Generator<Extent> {
@@ -55,33 +92,35 @@ function* chunksOf(extents: readonly Extent[], chunkBytes: bigint): Generator<Ex
   }
 }
 
-function copyChunk(
+async function copyChunk(
   native: Native,
   job: EngineJob,
   chunk: Extent,
   index: bigint,
   counters: Counters,
-): ChunkError | undefined {
+): Promise<ChunkError | undefined> {
   const [slot] = job.slots;
   if (!slot) throw new RangeError("the sync engine needs a staging slot");
   const part = { ...slot, lengthBytes: Number(chunk.lengthBytes) };
-  const read = attempt(job.retries, counters, () => {
+  const read = await attempt(job, counters, () => {
     const got = native.readFully(job.src, part, chunk.srcOffset);
     if (got < part.lengthBytes) throw new SourceEndedError("pread", ENODATA, job.src.path);
   });
-  if (read) return { ...chunk, ...read, chunk: index, direction: "read" };
+  if (read) return { ...chunk, ...read, chunk: index, direction: "read", isRough: false };
   counters.bytesRead += chunk.lengthBytes;
-  const write = attempt(job.retries, counters, () => native.writeFully(job.dst, part, chunk.dstOffset));
-  if (write) return { ...chunk, ...write, chunk: index, direction: "write" };
+  const write = await attempt(job, counters, () => native.writeFully(job.dst, part, chunk.dstOffset));
+  if (write) return { ...chunk, ...write, chunk: index, direction: "write", isRough: false };
   counters.bytesWritten += chunk.lengthBytes;
   return undefined;
 }
 
-function attempt(
-  retries: number,
+const LONGEST_DELAY_MS = 5000;
+
+async function attempt(
+  { retries, retryDelayMs = 0 }: EngineJob,
   counters: Counters,
   action: () => void,
-): Pick<ChunkError, "errno" | "attempts" | "madeNoProgress"> | undefined {
+): Promise<Pick<ChunkError, "errno" | "attempts" | "madeNoProgress" | "isFatal"> | undefined> {
   for (let attempts = 1; ; attempts++) {
     try {
       action();
@@ -89,10 +128,12 @@ function attempt(
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       const madeNoProgress = error instanceof SourceEndedError;
-      if (madeNoProgress || attempts > retries || FINAL.includes(error.code)) {
-        return { errno: error.errno, attempts, madeNoProgress };
+      const isFatal = FATAL.includes(error.code);
+      if (madeNoProgress || isFatal || attempts > retries) {
+        return { errno: error.errno, attempts, madeNoProgress, isFatal };
       }
       counters.retries++;
+      await setTimeout(Math.min(LONGEST_DELAY_MS, retryDelayMs * 2 ** (attempts - 1)));
     }
   }
 }

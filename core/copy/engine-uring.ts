@@ -7,7 +7,7 @@ const { ECANCELED, EIO } = constants.errno;
 
 /** The fast engine: the C pump on a worker thread, many slots in flight. */
 export function runUring(native: Native, job: EngineJob): EngineRun {
-  const pump = native.startPump({ ...job, stopOnError: true });
+  const pump = native.startPump(job);
   const finish = (result: number): EngineResult => {
     const { inFlight } = pump.progress();
     if (inFlight > 0) throw new StuckRequestsError(inFlight);

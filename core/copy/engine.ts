@@ -8,7 +8,7 @@ import { runUring } from "./engine-uring.ts";
 export type EngineName = "uring" | "sync";
 
 /** RAM may be registered with the kernel (`fixedBuffers`), p2pmem may not. */
-export type EngineJob = Omit<PumpJob, "stopOnError">;
+export type EngineJob = PumpJob;
 
 export interface EngineProgress {
   readonly bytesRead: bigint;
@@ -39,7 +39,34 @@ export interface EngineRun {
   cancel(mode: CancelMode): void;
 }
 
-/** Starts moving the extents; stops at the first chunk that fails for good. */
+/** Starts moving the chunks whose bits are clear, and sets each bit when its write has completed. */
 export function startEngine(native: Native, name: EngineName, job: EngineJob): EngineRun {
   return name === "uring" ? runUring(native, job) : runSync(native, job);
+}
+
+const NOTHING: EngineProgress = {
+  ...{ bytesRead: 0n, bytesWritten: 0n, retries: 0n, shortTransfers: 0n, enters: 0n },
+};
+
+/** Counts over several runs, the one at work included. */
+export class Tally {
+  #before = NOTHING;
+  #run: EngineRun | undefined;
+
+  begin(run: EngineRun): void {
+    this.#before = this.total();
+    this.#run = run;
+  }
+
+  total(): EngineProgress {
+    const now = this.#run?.progress() ?? NOTHING;
+    const before = this.#before;
+    return {
+      bytesRead: before.bytesRead + now.bytesRead,
+      bytesWritten: before.bytesWritten + now.bytesWritten,
+      retries: before.retries + now.retries,
+      shortTransfers: before.shortTransfers + now.shortTransfers,
+      enters: before.enters + now.enters,
+    };
+  }
 }

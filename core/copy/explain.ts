@@ -2,8 +2,8 @@
 import type { MapType } from "../pci/rules.ts";
 import { readMachine } from "../topo/index.ts";
 import { type Candidate, type Expectation, rankCandidates } from "./candidates.ts";
-import type { CopyEnvironment, CopyRequest } from "./copy.ts";
 import { readDestination, readSource } from "./endpoint.ts";
+import type { CopyEnvironment, CopyRequest } from "./request.ts";
 
 /** How the kernel should map a provider's memory for one end of the copy. */
 export interface ExplainedEnd {

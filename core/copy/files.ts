@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { constants, unlinkSync } from "node:fs";
-import { type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
+import { constants } from "node:fs";
+import { type Extent, type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
 import { noPeerToPeer, refused } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { CopyRange } from "./range.ts";
@@ -14,9 +14,7 @@ export interface Files {
 const NEW_FILE_MODE = 0o666;
 
 /**
- * Opens the source, then the destination for writing, and takes the space a
- * file will need. Nothing is written yet, and a file made here is removed
- * again when that fails.
+ * Opens the source, then the destination for writing. Nothing is written yet.
  * @param isPeerToPeer then both must really do direct I/O: a buffered transfer into p2pmem is a CPU copy.
  */
 export function openBoth(
@@ -24,23 +22,26 @@ export function openBoth(
   src: Endpoint,
   dst: Endpoint,
   isPeerToPeer: boolean,
-  range: CopyRange,
+  isExclusive: boolean,
 ): Files {
   const source = openDirect(native, src, constants.O_RDONLY, isPeerToPeer);
   try {
-    const destination = openDirect(native, dst, destinationFlags(dst), isPeerToPeer);
-    try {
-      if (dst.kind === "file") reserve(native, destination, range);
-      return { src: source, dst: destination };
-    } catch (error) {
-      native.close(destination);
-      if (!dst.exists) unlinkSync(dst.path);
-      throw error;
-    }
+    return { src: source, dst: openDirect(native, dst, destinationFlags(dst, isExclusive), isPeerToPeer) };
   } catch (error) {
     native.close(source);
     throw error;
   }
+}
+
+/** Takes the space that a file will need, so that a full file system shows before the first byte. */
+export function reserve(
+  native: Native,
+  files: Files,
+  dst: Endpoint,
+  extents: readonly Pick<Extent, "dstOffset" | "lengthBytes">[],
+): void {
+  if (dst.kind !== "file") return;
+  for (const { dstOffset, lengthBytes } of extents) reserveOne(native, files.dst, dstOffset, lengthBytes);
 }
 
 export function closeBoth(native: Native, files: Files): void {
@@ -67,8 +68,8 @@ export async function settle(
 }
 
 /** O_RDWR: the last block and the verification are read back. O_EXCL claims a device, and makes a file only once. */
-function destinationFlags(dst: Endpoint): number {
-  if (dst.kind === "block") return constants.O_RDWR | constants.O_EXCL;
+function destinationFlags(dst: Endpoint, isExclusive: boolean): number {
+  if (dst.kind === "block") return constants.O_RDWR | (isExclusive ? constants.O_EXCL : 0);
   return constants.O_RDWR | (dst.exists ? 0 : constants.O_CREAT | constants.O_EXCL);
 }
 
@@ -96,11 +97,10 @@ function claimed(endpoint: Endpoint, cause: SyscallError): Error {
   });
 }
 
-/** Takes the space beforehand, so that a full file system shows before the first byte. */
-function reserve(native: Native, file: OpenFile, range: CopyRange): void {
-  if (range.lengthBytes === 0n) return;
+function reserveOne(native: Native, file: OpenFile, offset: bigint, lengthBytes: bigint): void {
+  if (lengthBytes === 0n) return;
   try {
-    native.fallocate(file, range.dstOffset, range.lengthBytes);
+    native.fallocate(file, offset, lengthBytes);
   } catch (error) {
     if (!(error instanceof SyscallError) || error.code !== "EOPNOTSUPP") throw error;
   }

@@ -2,10 +2,13 @@
 import type { SystemView } from "../sysfs.ts";
 
 export interface Mount {
-  /** `259:1` */
+  /** `259:1`; a number that is no block device's for btrfs, which may have several. */
   readonly deviceNumber: string;
+  /** What was mounted, as it was given: `/dev/nvme0n1p2`, or any word for a virtual file system. */
+  readonly source: string;
   readonly mountPoint: string;
   readonly fileSystem: string;
+  /** The file system itself, not just this view of it. */
   readonly isReadOnly: boolean;
 }
 
@@ -15,15 +18,15 @@ export function listMounts(sys: SystemView): Mount[] {
   return lines.flatMap((line) => {
     const fields = line.split(" ");
     const separator = fields.indexOf("-");
-    const [deviceNumber, mountPoint, options, fileSystem] = [
-      fields[2],
-      fields[4],
-      fields[5],
-      fields[separator + 1],
+    const [deviceNumber, mountPoint] = [fields[2], fields[4]];
+    const [fileSystem, source, options] = fields.slice(separator + 1);
+    if (separator < 6 || !deviceNumber || !mountPoint || !fileSystem || !source || !options) return [];
+    return [
+      {
+        ...{ deviceNumber, fileSystem, isReadOnly: options.split(",").includes("ro") },
+        ...{ mountPoint: unescapeOctal(mountPoint), source: unescapeOctal(source) },
+      },
     ];
-    if (separator < 6 || !deviceNumber || !mountPoint || !options || !fileSystem) return [];
-    const isReadOnly = options.split(",").includes("ro");
-    return [{ deviceNumber, mountPoint: unescapeOctal(mountPoint), fileSystem, isReadOnly }];
   });
 }
 
@@ -32,7 +35,7 @@ export function fileSystemOf(sys: SystemView, deviceNumber: string): string | un
   return listMounts(sys).find((mount) => mount.deviceNumber === deviceNumber)?.fileSystem;
 }
 
-/** Block devices in use as swap, as paths. */
+/** Block devices and files in use as swap, as paths. */
 export function listSwaps(sys: SystemView): string[] {
   const lines = sys.text("/proc/swaps")?.split("\n").slice(1) ?? [];
   return lines.map((line) => unescapeOctal(line.split(/\s+/)[0] ?? "")).filter((path) => path);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { PAGE_BYTES } from "../../ffi/index.ts";
+import type { BadRange } from "../journal/journal.ts";
 import type { Residency } from "../p2pmem/residency.ts";
 import type { Identity } from "./disk.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -40,7 +41,17 @@ export interface Receipt {
     /** Physical ranges, `end` exclusive, hexadecimal. */
     readonly ranges: readonly { readonly start: string; readonly end: string }[];
   };
-  readonly bytes: { readonly peerToPeer: string; readonly throughRam: string };
+  readonly bytes: {
+    /** Moved by this run. */
+    readonly peerToPeer: string;
+    readonly throughRam: string;
+    /** On the destination already when a resumed copy went on. */
+    readonly before: string;
+  };
+  /** Stretches of the source that could not be brought over (exit code 5). */
+  readonly badRanges: readonly BadRange[];
+  readonly mapfile: string | null;
+  readonly journal: string | null;
   readonly engine: EngineName;
   readonly chunkBytes: number;
   readonly queueDepth: number;
@@ -63,6 +74,10 @@ export interface ReceiptParts {
   readonly src: Endpoint;
   readonly dst: Endpoint;
   readonly range: CopyRange;
+  readonly journalPath: string | undefined;
+  readonly bytesBefore: bigint;
+  readonly badRanges: readonly BadRange[];
+  readonly mapfile: string | undefined;
   readonly route: Route;
   readonly engine: EngineName;
   readonly chunkBytes: number;
@@ -76,15 +91,24 @@ export interface ReceiptParts {
 /** Puts a finished copy on record. */
 export function makeReceipt(parts: ReceiptParts): Receipt {
   const { src, dst, range, route, progress } = parts;
-  const moved = range.lengthBytes.toString();
+  const missing = parts.badRanges.reduce((sum, { lengthBytes }) => sum + BigInt(lengthBytes), 0n);
+  const moved = (range.lengthBytes - parts.bytesBefore - missing).toString();
+  const isPeerToPeer = route.via === "p2p";
   return {
     schema: "p2pdma.copy/1",
     source: describeEnd(src, range.srcOffset),
     destination: describeEnd(dst, range.dstOffset),
-    lengthBytes: moved,
+    lengthBytes: range.lengthBytes.toString(),
     route: { via: route.via, reason: route.reason, rejected: route.rejected },
     staging: describeStaging(route),
-    bytes: { peerToPeer: route.via === "p2p" ? moved : "0", throughRam: route.via === "p2p" ? "0" : moved },
+    bytes: {
+      peerToPeer: isPeerToPeer ? moved : "0",
+      throughRam: isPeerToPeer ? "0" : moved,
+      before: parts.bytesBefore.toString(),
+    },
+    badRanges: parts.badRanges,
+    mapfile: parts.mapfile ?? null,
+    journal: parts.journalPath ?? null,
     engine: parts.engine,
     chunkBytes: parts.chunkBytes,
     queueDepth: route.depth,

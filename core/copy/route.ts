@@ -8,7 +8,8 @@ import { type Candidate, rankCandidates, type Side } from "./candidates.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { probePeer } from "./probe.ts";
 
-export type Via = "auto" | "p2p" | "ram";
+/** nvme-copy: the drive copies within itself, and no data leave it. */
+export type Via = "auto" | "p2p" | "ram" | "nvme-copy";
 
 export interface RouteRequest {
   readonly via: Via;

@@ -2,9 +2,11 @@
 // Every way a copy can go, on real p2pmem: run inside the `switch` lab.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { type CopyRequest, copy } from "../../../core/copy/copy.ts";
+import { copy } from "../../../core/copy/copy.ts";
 import type { EngineName } from "../../../core/copy/engine.ts";
 import type { Receipt } from "../../../core/copy/receipt.ts";
+import { type CopyRequest, DEFAULTS } from "../../../core/copy/request.ts";
+import { StopSwitch } from "../../../core/copy/stop.ts";
 import { P2pdmaError } from "../../../core/errors.ts";
 import { type AllocatorKind, readAvailable } from "../../../core/p2pmem/providers.ts";
 import type { Bdf } from "../../../core/pci/bdf.ts";
@@ -22,11 +24,11 @@ const [a, b, c] = [drive("A"), drive("B"), drive("C")];
 
 function run(source: string, destination: string, over: Partial<CopyRequest>): Promise<Receipt> {
   const request: CopyRequest = {
-    ...{ source, destination, via: "p2p", engine: "uring", chunkBytes: CHUNK, retries: 0, verify: false },
+    ...{ ...DEFAULTS, source, destination, via: "p2p", chunkBytes: CHUNK, retries: 0 },
     allocator: allocators[0],
     ...over,
   };
-  return copy({ sys, native }, request, { permit: () => {} });
+  return copy({ sys, native }, request, { permit: () => {}, stop: new StopSwitch(), warn: () => {} });
 }
 
 /** The receipt must prove what was asked for. */

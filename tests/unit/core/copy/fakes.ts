@@ -29,6 +29,7 @@ export function fakeDrive(name: string, client: string, over: Partial<BlockDevic
     device,
     fileSystem: undefined,
     inode: undefined,
+    modifiedNs: undefined,
     peerProblem: undefined,
   };
 }
@@ -43,6 +44,7 @@ export function fakeFile(path: string, sizeBytes: bigint, over: Partial<Endpoint
     device: undefined,
     fileSystem: "ext4",
     inode: `1:${path}`,
+    modifiedNs: 0n,
     peerProblem: undefined,
     ...over,
   };

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT
+import { type BlockDevice, readBlockDevice } from "../copy/disk.ts";
+import type { Endpoint } from "../copy/endpoint.ts";
+import { P2pdmaError } from "../errors.ts";
+import { ExitCode } from "../exit-codes.ts";
+import type { SystemView } from "../sysfs.ts";
+
+/** What is written down of one end of a copy, to find it again and to know it again. Byte counts are decimal strings. */
+export interface EndIdentity {
+  /** How it was called then; a device may have another name now. */
+  readonly path: string;
+  readonly kind: "block" | "file";
+  readonly sizeBytes: string;
+  readonly blockBytes: number;
+  readonly model: string | null;
+  readonly serial: string | null;
+  readonly wwid: string | null;
+  /** Number of the partition; null for a whole disk or a file. */
+  readonly partition: number | null;
+  readonly startBytes: string | null;
+  /** Of a file. The device number is left out: it changes across boots. */
+  readonly inode: string | null;
+  readonly modifiedNs: string | null;
+}
+
+export function identityOf(sys: SystemView, end: Endpoint): EndIdentity {
+  const disk = end.kind === "block" ? end.device : undefined;
+  return {
+    path: end.path,
+    kind: end.kind,
+    sizeBytes: end.sizeBytes.toString(),
+    blockBytes: end.blockBytes,
+    model: disk?.identity.model ?? null,
+    serial: disk?.identity.serial ?? null,
+    wwid: disk?.identity.wwid ?? null,
+    partition: disk ? partitionOf(sys, disk.name) : null,
+    startBytes: disk?.startBytes.toString() ?? null,
+    inode: end.inode?.split(":").at(-1) ?? null,
+    modifiedNs: end.modifiedNs?.toString() ?? null,
+  };
+}
+
+/** A name for people: `/dev/nvme0n1 (serial S5X…)`. */
+export function nameOf({ path, serial, wwid }: EndIdentity): string {
+  const known = serial ? ` (serial ${serial})` : wwid ? ` (${wwid})` : "";
+  return `${path}${known}`;
+}
+
+/**
+ * Where a device with this identity is now. Devices are renumbered across boots, so a drive that tells its
+ * serial or WWID is looked for by that; a file, or a device that has neither, by its path.
+ * @throws P2pdmaError NOT_FOUND, or REFUSED_IDENTITY when several have it
+ */
+export function locate(sys: SystemView, wanted: EndIdentity): string {
+  if (wanted.kind === "file" || !(wanted.serial || wanted.wwid)) return wanted.path;
+  const found = blockDevices(sys).filter((device) => isSameDevice(sys, device, wanted));
+  const [first, second] = found;
+  if (!first) {
+    throw new P2pdmaError(
+      "NOT_FOUND",
+      ExitCode.failed,
+      `Cannot find ${nameOf(wanted)}: no block device has that identity now`,
+      { hint: "p2pdma list shows the drives that are there, with their serials" },
+    );
+  }
+  if (second) {
+    const names = found.map(({ name }) => `/dev/${name}`).join(", ");
+    throw new P2pdmaError(
+      "WRONG_IDENTITY",
+      ExitCode.refused,
+      `Cannot tell which is ${nameOf(wanted)}: ${names} have that identity`,
+    );
+  }
+  return `/dev/${first.name}`;
+}
+
+function blockDevices(sys: SystemView): BlockDevice[] {
+  return sys.list("/sys/class/block").flatMap((name) => {
+    const number = sys.text(`/sys/class/block/${name}/dev`);
+    const device = number === undefined ? undefined : readBlockDevice(sys, number);
+    return device ? [device] : [];
+  });
+}
+
+function isSameDevice(sys: SystemView, device: BlockDevice, wanted: EndIdentity): boolean {
+  const { serial, wwid } = device.identity;
+  const same = wanted.wwid ? wwid === wanted.wwid : serial === wanted.serial;
+  return same && partitionOf(sys, device.name) === wanted.partition;
+}
+
+function partitionOf(sys: SystemView, name: string): number | null {
+  const number = sys.integer(`/sys/class/block/${name}/partition`);
+  return number === undefined ? null : Number(number);
+}
+
+/** Fields that say "another device" or "not the same file any more", in words. */
+const COMPARED: readonly (readonly [keyof EndIdentity, string])[] = [
+  ["kind", "kind"],
+  ["serial", "serial"],
+  ["wwid", "WWID"],
+  ["partition", "partition number"],
+  ["startBytes", "start of the partition"],
+  ["inode", "inode"],
+];
+
+/** A file has none of its own. */
+const LBA_SIZE = ["blockBytes", "LBA size"] as const;
+
+/** What makes this end another one than it was; empty when it is the same. */
+export function differences(was: EndIdentity, is: EndIdentity): string[] {
+  const compared = was.kind === "block" ? [...COMPARED, LBA_SIZE] : COMPARED;
+  return compared
+    .filter(([field]) => was[field] !== is[field])
+    .map(([field, words]) => `its ${words} was ${was[field] ?? "unknown"} and is ${is[field] ?? "unknown"}`);
+}
+
+/** What changed about a source since, its size and a file's time of modification included. */
+export function sourceChanges(was: EndIdentity, is: EndIdentity): string[] {
+  const grown = was.sizeBytes !== is.sizeBytes;
+  const touched = was.modifiedNs !== is.modifiedNs;
+  return [
+    ...differences(was, is),
+    ...(grown ? [`its size was ${was.sizeBytes} bytes and is ${is.sizeBytes}`] : []),
+    ...(touched ? ["it was modified since"] : []),
+  ];
+}
