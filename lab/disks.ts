@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { randomUUID } from "node:crypto";
 import { closeSync, ftruncateSync, openSync, realpathSync, type Stats, statSync, unlinkSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants as osConstants, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { labUsageError } from "./errors.ts";
 import type { Drive } from "./topology.ts";
@@ -15,6 +15,7 @@ export type Backing =
 /** Linux's O_TMPFILE, which Node does not name; x86-64 only, like the lab. */
 const O_TMPFILE = 0o20200000;
 const O_RDWR = 2;
+const { EIO } = osConstants.errno;
 
 /** Absolute paths of the user's disk files, checked before anything is started. */
 export function checkDisks(paths: readonly string[], drives: readonly Drive[]): string[] {
@@ -79,31 +80,39 @@ function openUnnamed(directory: string): number {
 
 /** `-blockdev` arguments of one drive; JSON, so that any path can be written. */
 export function backingArguments(drive: Drive, backing: Backing): string[] {
-  const node = `disk-${drive.letter}`;
-  if (backing.kind === "null") {
-    return blockdev({
-      driver: "null-co",
-      "node-name": node,
-      size: backing.sizeBytes,
-      "latency-ns": backing.latencyNs,
-      "read-zeroes": true,
-    });
-  }
   const fdset =
     backing.kind === "descriptor" ? ["-add-fd", `fd=${backing.childFd},set=${backing.childFd}`] : [];
-  const filename = backing.kind === "descriptor" ? `/dev/fdset/${backing.childFd}` : backing.path;
-  const locking = backing.kind === "descriptor" ? "off" : "auto";
-  return [
-    ...fdset,
-    ...blockdev({
-      driver: "raw",
-      "node-name": node,
-      discard: "unmap",
-      file: { driver: "file", filename, locking, discard: "unmap" },
-    }),
-  ];
+  const medium = withErrors(drive, withWriteLog(drive, mediumOf(backing)));
+  return [...fdset, "-blockdev", JSON.stringify({ ...medium, "node-name": `disk-${drive.letter}` })];
 }
 
-function blockdev(options: object): string[] {
-  return ["-blockdev", JSON.stringify(options)];
+function mediumOf(backing: Backing): object {
+  if (backing.kind === "null") {
+    const { sizeBytes, latencyNs } = backing;
+    return { driver: "null-co", size: sizeBytes, "latency-ns": latencyNs, "read-zeroes": true };
+  }
+  const filename = backing.kind === "descriptor" ? `/dev/fdset/${backing.childFd}` : backing.path;
+  const locking = backing.kind === "descriptor" ? "off" : "auto";
+  return {
+    driver: "raw",
+    discard: "unmap",
+    file: { driver: "file", filename, locking, discard: "unmap" },
+  };
+}
+
+/** Its super block is brought up to date with every entry, so that it holds whenever QEMU is killed. */
+function withWriteLog({ writeLog }: Drive, file: object): object {
+  if (writeLog === undefined) return file;
+  const log = { driver: "file", filename: writeLog };
+  return { driver: "blklogwrites", discard: "unmap", file, log, "log-super-update-interval": 1 };
+}
+
+function withErrors({ mediumErrors = [] }: Drive, image: object): object {
+  if (mediumErrors.length === 0) return image;
+  const rules = mediumErrors.flatMap(({ on, sector, errno = EIO, times }) => {
+    const place = sector === undefined ? {} : { sector };
+    const rule = { event: "none", iotype: on, errno, once: times !== undefined, ...place };
+    return Array.from({ length: times ?? 1 }, () => rule);
+  });
+  return { driver: "blkdebug", discard: "unmap", image, "inject-error": rules };
 }

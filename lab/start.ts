@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type AccelRequest, chooseAccel, KVM_TRIAL_MS } from "./accel.ts";
 import { type Backing, checkDisks } from "./disks.ts";
@@ -137,6 +137,7 @@ async function launch(
   const backings = new Map(
     boot.drives.map((drive, index) => [drive.letter, backing(drive, index, boot, files)]),
   );
+  for (const { writeLog } of boot.drives) if (writeLog !== undefined) writeFileSync(writeLog, "");
   const spec: MachineSpec = {
     ...boot,
     backings,

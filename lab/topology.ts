@@ -7,6 +7,17 @@ export type DriveBackend =
   /** Nowhere: writes vanish, reads are zeroes, both after `latencyNs`. Fast, and only good for speed. */
   | { readonly kind: "null"; readonly latencyNs: number };
 
+/** An error that the medium of a drive answers with. */
+export interface MediumError {
+  readonly on: "read" | "write" | "flush";
+  /** In units of 512 bytes; every request that touches it fails. Undefined: every request of that kind. */
+  readonly sector?: number;
+  /** Linux's, as QEMU meets it on its host. Default: 5, EIO. */
+  readonly errno?: number;
+  /** So many requests fail, then none. Linux's NVMe driver tries six times before anybody else hears of it. */
+  readonly times?: number;
+}
+
 export interface Drive {
   readonly kind: "drive";
   /** Names the drive: serial `P2PLAB-A`, `/dev/lab/A` in the guest, QEMU id `drive-A`. */
@@ -16,6 +27,9 @@ export interface Drive {
   readonly cmbMiB?: number;
   readonly lbaBytes?: 512 | 4096;
   readonly backend: DriveBackend;
+  readonly mediumErrors?: readonly MediumError[];
+  /** A file of the host that takes down every write and flush in order, in the format of Linux's dm-log-writes. */
+  readonly writeLog?: string;
 }
 
 /** A PCI function whose BAR 2 is RAM: p2pmem without the emulator's slow CMB path. */

@@ -90,6 +90,26 @@ test("qemuArguments() makes a drive that stores nothing, with its latency", () =
   assert.is(node["read-zeroes"], true);
 });
 
+test("qemuArguments() puts errors above the write log above the medium", () => {
+  const mediumErrors = [
+    { on: "read", sector: 7 },
+    { on: "write", errno: 28, times: 2 },
+  ] as const;
+  const pci = [rootPort(drive("A", { mediumErrors, writeLog: "/tmp/log" }))];
+  const args = qemuArguments({ ...spec, topology: { ...machine, pci } });
+  const { image, ...top } = JSON.parse(valuesOf(args, "-blockdev")[0] ?? "");
+  assert.is(top["node-name"], "disk-A");
+  assert.equal(top["inject-error"], [
+    { event: "none", iotype: "read", errno: 5, once: false, sector: 7 },
+    { event: "none", iotype: "write", errno: 28, once: true },
+    { event: "none", iotype: "write", errno: 28, once: true },
+  ]);
+  assert.is(image.driver, "blklogwrites");
+  assert.is(image.log.filename, "/tmp/log");
+  assert.is(image["log-super-update-interval"], 1);
+  assert.is(image.file.file.filename, "/dev/fdset/8");
+});
+
 test("qemuArguments() refuses a drive without a backing", () => {
   assert.throws(() => qemuArguments({ ...spec, backings: new Map() }), /drive A has no backing/);
 });
