@@ -89,14 +89,29 @@ static bool check_bitmap(const struct p2p_pump_job *job)
 	return chunks != UINT64_MAX && chunks_in(chunks, 8) <= job->bitmap_bytes;
 }
 
+/* A Compare command has 16 bits for its number of LBAs, less one. */
+static bool check_compare(const struct p2p_pump_job *job)
+{
+	const uint32_t lba = job->compare_lba_bytes, most = job->compare_max_bytes;
+
+	if (job->stages == P2P_STAGES_COPY)
+		return true;
+	return job->stages <= P2P_STAGES_COMPARE && job->compare_fd >= 0 && job->compare_nsid &&
+	       p2p_is_power_of_two(lba) && lba <= job->block_bytes &&
+	       check_range(job->compare_base, 0, lba) && most && most % lba == 0 &&
+	       most / lba <= UINT16_MAX + 1u;
+}
+
 int p2p_job_check(const struct p2p_pump_job *job)
 {
-	const uint32_t known = P2P_PUMP_FIXED_BUFFERS | P2P_PUMP_STOP_ON_ERROR;
+	const uint32_t known = P2P_PUMP_FIXED_BUFFERS | P2P_PUMP_STOP_ON_ERROR |
+			       P2P_PUMP_COMPARE_IOCTL;
 
 	if (!job || job->abi != P2P_ABI_VERSION || job->flags & ~known || job->src_fd < 0 ||
-	    job->dst_fd < 0)
+	    job->dst_fd < 0 || job->io_priority > UINT16_MAX || job->reserved)
 		return -EINVAL;
-	if (!check_sizes(job) || !check_addresses(job) || !check_extents(job) || !check_bitmap(job))
+	if (!check_sizes(job) || !check_addresses(job) || !check_extents(job) ||
+	    !check_bitmap(job) || !check_compare(job))
 		return -EINVAL;
 	return 0;
 }
@@ -131,16 +146,20 @@ static uint64_t find_clear_bit(const uint8_t *bitmap, uint64_t from, uint64_t en
 	return end;
 }
 
+bool p2p_cursor_has_next(struct p2p_cursor *cursor)
+{
+	cursor->next = find_clear_bit(cursor->bitmap, cursor->next, cursor->chunk_count);
+	return cursor->next < cursor->chunk_count;
+}
+
 bool p2p_cursor_next(struct p2p_cursor *cursor, struct p2p_chunk *chunk)
 {
 	const struct p2p_extent *extent;
-	uint64_t index = find_clear_bit(cursor->bitmap, cursor->next, cursor->chunk_count);
-	uint64_t chunks, offset, rest;
+	uint64_t index, chunks, offset, rest;
 
-	cursor->next = index;
-	if (index == cursor->chunk_count)
+	if (!p2p_cursor_has_next(cursor))
 		return false;
-	cursor->next++;
+	index = cursor->next++;
 
 	extent = &cursor->extents[cursor->extent];
 	for (;;) {

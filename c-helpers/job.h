@@ -34,6 +34,11 @@ static inline bool p2p_is_power_of_two(uint32_t value)
 	return value && !(value & (value - 1));
 }
 
+static inline uint64_t p2p_status_get(const uint64_t *field)
+{
+	return __atomic_load_n(field, __ATOMIC_RELAXED);
+}
+
 /* Fields of the status have one writer, so load and store need not be one step. */
 static inline void p2p_status_set(uint64_t *field, uint64_t value)
 {
@@ -42,7 +47,7 @@ static inline void p2p_status_set(uint64_t *field, uint64_t value)
 
 static inline uint64_t p2p_status_add(uint64_t *field, uint64_t value)
 {
-	value += __atomic_load_n(field, __ATOMIC_RELAXED);
+	value += p2p_status_get(field);
 	p2p_status_set(field, value);
 	return value;
 }
@@ -53,6 +58,7 @@ int p2p_job_check(const struct p2p_pump_job *job);
 void p2p_cursor_init(struct p2p_cursor *cursor, const struct p2p_pump_job *job);
 
 /* Return: false when no chunk is left. */
+bool p2p_cursor_has_next(struct p2p_cursor *cursor);
 bool p2p_cursor_next(struct p2p_cursor *cursor, struct p2p_chunk *chunk);
 
 #endif

@@ -26,9 +26,23 @@ struct p2p_extent {
 enum p2p_direction {
 	P2P_READ = 0,	/* source into staging slot */
 	P2P_WRITE = 1,	/* staging slot to destination */
+	P2P_COMPARE = 2,	/* staging slot with destination, by the drive */
 };
 
-/** A chunk that failed for good, after all its retries. */
+#define P2P_DIRECTIONS 3
+
+/** What is done with each chunk, in this order. */
+enum p2p_stages {
+	P2P_STAGES_COPY = 0,		/* read, write */
+	P2P_STAGES_COPY_COMPARE = 1,	/* read, write, compare */
+	P2P_STAGES_COMPARE = 2,		/* read, compare */
+};
+
+/**
+ * A chunk that failed for good, after all its retries; or, with direction
+ * P2P_COMPARE and EILSEQ, a run of LBAs that differ: offsets and length are the
+ * run's then, and a chunk may have several.
+ */
 struct p2p_pump_error {
 	uint64_t chunk;		/* index in the bitmap */
 	uint64_t src_offset;	/* start of the chunk, bytes */
@@ -46,23 +60,32 @@ struct p2p_pump_error {
  * ENODATA is the block layer's word for a medium error.
  */
 #define P2P_ERROR_NO_PROGRESS	(1u << 0)
+/* It would meet every other chunk, too: the pump starts nothing new after it. */
+#define P2P_ERROR_FATAL		(1u << 1)
+/* A run that reaches from a differing LBA to the chunk's end without a look at what lies between. */
+#define P2P_ERROR_ROUGH		(1u << 2)
 
 #define P2P_PUMP_FIXED_BUFFERS	(1u << 0)	/* register the slots; falls back when the kernel refuses */
-#define P2P_PUMP_STOP_ON_ERROR	(1u << 1)	/* start nothing new after the first failed chunk */
+#define P2P_PUMP_STOP_ON_ERROR	(1u << 1)	/* start nothing new after the first chunk that failed or differs */
+#define P2P_PUMP_COMPARE_IOCTL	(1u << 2)	/* compare by ioctl, one at a time, also where io_uring can */
 
 #define P2P_CANCEL_DRAIN	1	/* read nothing new, write what was read */
 #define P2P_CANCEL_ABORT	2	/* start nothing new at all, wait for what is in flight */
 
 /**
  * Progress and control, in memory shared with the caller while the pump runs.
- * The pump zeroes every field but @cancel on entry and writes them with
- * relaxed atomics; an error record is complete before @errors_logged counts it.
+ * The pump zeroes its fields on entry and writes them with relaxed atomics; an
+ * error record is complete before @errors_logged counts it. The caller's fields
+ * may change at any time and are heard within a tenth of a second.
  */
 struct p2p_pump_status {
 	uint64_t bytes_read;
 	uint64_t bytes_written;
+	uint64_t bytes_compared;	/* each once, however often locating a difference compares it */
 	uint64_t chunks_done;		/* set in the bitmap by this run */
 	uint64_t chunks_failed;
+	uint64_t chunks_differing;	/* not among the failed ones */
+	uint64_t chunks_waiting;	/* for another try, now */
 	uint64_t retries;
 	uint64_t short_transfers;	/* continued, not lost */
 	uint64_t in_flight;		/* requests with the kernel now */
@@ -71,7 +94,13 @@ struct p2p_pump_status {
 	uint64_t errors_logged;		/* records valid in the error log */
 	uint64_t fixed_buffers;		/* 1 when registered buffers are in use */
 	uint64_t fixed_files;		/* 1 when registered files are in use */
-	uint64_t cancel;		/* written by the caller: 0, P2P_CANCEL_* */
+	uint64_t compare_ioctl;		/* 1 when compares go by ioctl */
+	uint64_t latency_ns[P2P_DIRECTIONS];	/* sum over the requests completed */
+	uint64_t requests[P2P_DIRECTIONS];	/* completed, well or not */
+	/* The caller's: */
+	uint64_t cancel;		/* 0 or P2P_CANCEL_* */
+	uint64_t rate;			/* bytes started a second; 0: no limit */
+	uint64_t depth_limit;		/* chunks in work; 0: as many as slots */
 };
 
 /**
@@ -96,6 +125,15 @@ struct p2p_pump_job {
 	uint64_t errors;		/* struct p2p_pump_error[error_capacity] */
 	uint64_t error_capacity;
 	uint64_t status;		/* struct p2p_pump_status */
+	uint32_t stages;		/* enum p2p_stages */
+	uint32_t retry_delay_ms;	/* before the second try; doubles up to 5 s, or stays where it is more */
+	uint32_t io_priority;		/* of reads and writes, as ioprio_set(2) has it; 0: the thread's */
+	int32_t compare_fd;		/* NVMe namespace (/dev/ngXnY); these five only where stages compare */
+	uint32_t compare_nsid;
+	uint32_t compare_lba_bytes;	/* power of two, at most block_bytes */
+	uint64_t compare_base;		/* where the destination begins in the namespace, bytes */
+	uint32_t compare_max_bytes;	/* of one Compare command, multiple of the LBA size, at most 65536 LBAs */
+	uint32_t reserved;		/* 0 */
 };
 
 /**
@@ -105,15 +143,28 @@ struct p2p_pump_job {
  * most 1 GiB each, and no extent ends above 2^63 bytes.
  *
  * A try that fails is repeated @retries times in its own direction from where
- * the transfer stood, unless the error cannot change by itself (EREMOTEIO,
- * EINVAL, EBADF, ENOSPC and their like). EINTR and EAGAIN are no failed tries,
- * up to a thousand in a row.
+ * the transfer stood, after a delay that holds up no other slot. Errors that
+ * cannot change by themselves (EREMOTEIO, EINVAL, EBADF, ENOSPC, ENODEV and
+ * their like, or no progress) are not repeated: they are fatal, nothing new is
+ * started. What waits for another try when the pump is cancelled or stops is
+ * given up, its bit clear. EINTR and EAGAIN are no failed tries, up to a
+ * thousand in a row.
+ *
+ * The error log keeps the first records and has one to spare for a fatal error;
+ * the bitmap and the counts are complete however many fail.
+ *
+ * Comparing: the drive compares the slot with what it would answer to a read.
+ * The write has completed by then; whether that is its medium or its cache is
+ * the drive's business, so flush first where that matters. Namespaces with
+ * metadata are not supported. A chunk that differs is compared again in smaller
+ * pieces down to single LBAs, and neighbouring ones are logged as one run; at
+ * most 64 a chunk, the last one rough, and none when the log is full.
  *
  * Return: 0 when every chunk is done; -EIO when chunks failed (see the error
- * log); -ECANCELED when cancelled with chunks left to do; -EINVAL for a job
- * that makes no sense; another negative errno when the ring could not be set
- * up or broke down. No request is in flight after the return, except when a
- * broken ring (never -EIO, -ECANCELED or -EINVAL) refused for a second to give
+ * log); -EILSEQ when none failed but some differ; -ECANCELED when cancelled
+ * with chunks left to do; -EINVAL for a job that makes no sense; another
+ * negative errno when the ring could not be set up or broke down. No request is in flight after the return, except when a
+ * broken ring (never one of these) refused for a second to give
  * them back: @in_flight then stays above 0 and the slots must stay mapped.
  */
 P2P_EXPORT int p2p_pump_run(const struct p2p_pump_job *job);
@@ -159,13 +210,16 @@ _Static_assert(sizeof(struct p2p_extent) == 24, "p2p_extent");
 _Static_assert(sizeof(struct p2p_pump_error) == 48, "p2p_pump_error");
 _Static_assert(offsetof(struct p2p_pump_error, error) == 32, "p2p_pump_error.error");
 _Static_assert(offsetof(struct p2p_pump_error, flags) == 44, "p2p_pump_error.flags");
-_Static_assert(sizeof(struct p2p_pump_status) == 104, "p2p_pump_status");
-_Static_assert(offsetof(struct p2p_pump_status, errors_logged) == 72, "p2p_pump_status.errors_logged");
-_Static_assert(offsetof(struct p2p_pump_status, cancel) == 96, "p2p_pump_status.cancel");
-_Static_assert(sizeof(struct p2p_pump_job) == 96, "p2p_pump_job");
+_Static_assert(sizeof(struct p2p_pump_status) == 200, "p2p_pump_status");
+_Static_assert(offsetof(struct p2p_pump_status, errors_logged) == 96, "p2p_pump_status.errors_logged");
+_Static_assert(offsetof(struct p2p_pump_status, latency_ns) == 128, "p2p_pump_status.latency_ns");
+_Static_assert(offsetof(struct p2p_pump_status, cancel) == 176, "p2p_pump_status.cancel");
+_Static_assert(sizeof(struct p2p_pump_job) == 136, "p2p_pump_job");
 _Static_assert(offsetof(struct p2p_pump_job, slot_count) == 16, "p2p_pump_job.slot_count");
 _Static_assert(offsetof(struct p2p_pump_job, slots) == 32, "p2p_pump_job.slots");
 _Static_assert(offsetof(struct p2p_pump_job, status) == 88, "p2p_pump_job.status");
+_Static_assert(offsetof(struct p2p_pump_job, compare_fd) == 108, "p2p_pump_job.compare_fd");
+_Static_assert(offsetof(struct p2p_pump_job, compare_base) == 120, "p2p_pump_job.compare_base");
 
 /* CPU access to device memory: every word is one load or store of its own width, in order. */
 

@@ -1,25 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The copy loop. Every slot carries one chunk at a time, first READ then
- * WRITE, with one request in flight; slots know nothing of each other. READ
+ * The copy loop. Every slot carries one chunk at a time through the job's
+ * stages, with one request in flight; slots know nothing of each other. READ
  * and WRITE are two submissions rather than a linked pair: a short read breaks
  * a link, and since all that became ready in a round is submitted together
  * with the next wait, linking would not save a system call per chunk.
+ *
+ * A slot is idle, or has its request in flight, or waits for another try. What
+ * waits needs no thread of its own: each round wakes what is due, starts as
+ * many chunks as rate and depth permit, and waits no longer than to the next
+ * such moment.
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "job.h"
+#include "locate.h"
+#include "pace.h"
 #include "ring.h"
 
+#define MAX_WAIT_NS	(50u * 1000 * 1000) /* so soon are the caller's fields heard */
 #define MAX_SOFT_ERRORS	1000	/* EINTR, EAGAIN in a row on one slot */
 #define MAX_WAIT_ERRORS	1000	/* failed waits in a row, about a millisecond apart */
 #define MAX_STALLS	2	/* transfers without progress in a row */
+#define MAX_RUNS	64	/* records of one chunk that differs */
 
 struct slot {
 	struct p2p_chunk chunk;
 	uint64_t address;
+	uint64_t submitted_at;	/* p2p_now() */
+	uint64_t wake_at;	/* for another try; 0: does not wait */
+	struct p2p_locator locator;
+	uint32_t runs;		/* of differing LBAs, logged */
 	uint32_t done;		/* bytes moved in this direction, whole blocks */
 	uint32_t attempts;	/* tries made in this direction */
 	uint32_t soft_errors;
@@ -35,20 +47,20 @@ struct pump {
 	struct p2p_cursor cursor;
 	struct p2p_ring *ring;
 	struct slot *slots;
+	uint32_t *idle;		/* slots without a chunk, a stack */
+	uint32_t idle_count;
 	struct p2p_completion *completions;
+	struct p2p_bucket bucket;
+	uint64_t now;		/* p2p_now() when the last wait ended */
+	uint64_t wake_at;	/* of the slot that waits shortest */
+	uint64_t held_ns;	/* until the rate permits the next chunk; 0: it does */
 	uint32_t in_flight;	/* requests queued or with the kernel */
+	uint32_t waiting;	/* slots with a wake_at */
 	uint32_t soft_errors;	/* of the completions being handled */
 	bool stopping;		/* start no new chunk */
 	bool aborting;		/* submit nothing at all */
-	bool dropped;		/* a started chunk was given up by an abort */
+	bool dropped;		/* a started chunk was given up */
 };
-
-static void nap(long nanoseconds)
-{
-	struct timespec time = { .tv_nsec = nanoseconds };
-
-	nanosleep(&time, NULL);
-}
 
 static void set_in_flight(struct pump *pump, uint32_t count)
 {
@@ -58,25 +70,83 @@ static void set_in_flight(struct pump *pump, uint32_t count)
 		p2p_status_set(&pump->status->max_in_flight, count);
 }
 
+static void set_waiting(struct pump *pump, uint32_t count)
+{
+	pump->waiting = count;
+	p2p_status_set(&pump->status->chunks_waiting, count);
+}
+
+static void make_idle(struct pump *pump, struct slot *slot)
+{
+	pump->idle[pump->idle_count++] = (uint32_t)(slot - pump->slots);
+}
+
+static void give_up(struct pump *pump, struct slot *slot)
+{
+	pump->dropped = true;
+	make_idle(pump, slot);
+}
+
 /* Asks for what is missing of the slot's chunk in its present direction. */
 static void submit(struct pump *pump, struct slot *slot)
 {
 	const struct p2p_chunk *chunk = &slot->chunk;
+	const bool comparing = slot->direction == P2P_COMPARE;
+	uint32_t done = comparing ? slot->locator.done : slot->done;
 	uint64_t offset = slot->direction == P2P_READ ? chunk->src_offset : chunk->dst_offset;
 	struct p2p_request request = {
-		.address = slot->address + slot->done,
-		.offset = offset + slot->done,
-		.length = chunk->length - slot->done,
+		.address = slot->address + done,
+		.offset = offset + done,
+		.length = comparing ? p2p_locator_next(&slot->locator, chunk->length)
+				    : chunk->length - done,
 		.slot = (uint32_t)(slot - pump->slots),
 		.direction = slot->direction,
 	};
 
 	if (pump->aborting) {
-		pump->dropped = true;
+		give_up(pump, slot);
 		return;
 	}
+	slot->submitted_at = pump->now;
 	p2p_ring_queue(pump->ring, &request);
 	set_in_flight(pump, pump->in_flight + 1);
+}
+
+/* A pump that stops waits for nobody: the chunk stays undone then. */
+static void submit_later(struct pump *pump, struct slot *slot, uint64_t delay_ns)
+{
+	if (pump->stopping) {
+		give_up(pump, slot);
+		return;
+	}
+	slot->wake_at = pump->now + delay_ns;
+	if (!pump->waiting || slot->wake_at < pump->wake_at)
+		pump->wake_at = slot->wake_at;
+	set_waiting(pump, pump->waiting + 1);
+}
+
+static void wake_slots(struct pump *pump)
+{
+	if (!pump->waiting || (!pump->stopping && pump->now < pump->wake_at))
+		return;
+	pump->wake_at = UINT64_MAX;
+	for (uint32_t i = 0; i < pump->job->slot_count; i++) {
+		struct slot *slot = &pump->slots[i];
+
+		if (!slot->wake_at)
+			continue;
+		if (!pump->stopping && pump->now < slot->wake_at) {
+			if (slot->wake_at < pump->wake_at)
+				pump->wake_at = slot->wake_at;
+			continue;
+		}
+		slot->wake_at = 0;
+		set_waiting(pump, pump->waiting - 1);
+		if (pump->stopping)
+			give_up(pump, slot);
+		else
+			submit(pump, slot);
+	}
 }
 
 static void begin(struct pump *pump, struct slot *slot, enum p2p_direction direction)
@@ -86,13 +156,34 @@ static void begin(struct pump *pump, struct slot *slot, enum p2p_direction direc
 	slot->attempts = 1;
 	slot->soft_errors = 0;
 	slot->stalls = 0;
+	if (direction == P2P_COMPARE) {
+		p2p_locator_init(&slot->locator, pump->job->compare_lba_bytes,
+				 pump->job->compare_max_bytes);
+		slot->runs = 0;
+	}
 	submit(pump, slot);
 }
 
-static void start_next_chunk(struct pump *pump, struct slot *slot)
+static void start_chunks(struct pump *pump)
 {
-	if (!pump->stopping && p2p_cursor_next(&pump->cursor, &slot->chunk))
+	const uint64_t rate = p2p_status_get(&pump->status->rate);
+	const uint64_t limit = p2p_status_get(&pump->status->depth_limit);
+
+	pump->held_ns = 0;
+	p2p_bucket_fill(&pump->bucket, rate, pump->now);
+	while (!pump->stopping && pump->idle_count && p2p_cursor_has_next(&pump->cursor)) {
+		struct slot *slot = &pump->slots[pump->idle[pump->idle_count - 1]];
+
+		if (limit && pump->job->slot_count - pump->idle_count >= limit)
+			return;
+		pump->held_ns = p2p_bucket_wait(&pump->bucket, rate);
+		if (pump->held_ns)
+			return;
+		pump->idle_count--;
+		p2p_cursor_next(&pump->cursor, &slot->chunk);
+		p2p_bucket_take(&pump->bucket, slot->chunk.length);
 		begin(pump, slot, P2P_READ);
+	}
 }
 
 static void finish_chunk(struct pump *pump, struct slot *slot)
@@ -101,34 +192,69 @@ static void finish_chunk(struct pump *pump, struct slot *slot)
 
 	__atomic_store_n(byte, *byte | (1u << slot->chunk.index % 8), __ATOMIC_RELAXED);
 	p2p_status_add(&pump->status->chunks_done, 1);
-	start_next_chunk(pump, slot);
+	make_idle(pump, slot);
+}
+
+/* The last record is for what ends the run, however much went wrong before. */
+static bool has_room(const struct pump *pump, uint32_t flags)
+{
+	uint64_t capacity = pump->job->error_capacity;
+
+	if (capacity > 1 && !(flags & P2P_ERROR_FATAL))
+		capacity--;
+	return pump->status->errors_logged < capacity;
+}
+
+static void log_error(struct pump *pump, const struct slot *slot, struct p2p_run run, int error,
+		      uint32_t flags)
+{
+	uint64_t logged = pump->status->errors_logged;
+
+	if (!has_room(pump, flags))
+		return;
+	pump->errors[logged] = (struct p2p_pump_error){
+		.chunk = slot->chunk.index,
+		.src_offset = slot->chunk.src_offset + run.offset,
+		.dst_offset = slot->chunk.dst_offset + run.offset,
+		.length = run.length,
+		.error = error,
+		.direction = slot->direction,
+		.attempts = slot->attempts,
+		.flags = flags,
+	};
+	__atomic_store_n(&pump->status->errors_logged, logged + 1, __ATOMIC_RELEASE);
+}
+
+static void log_run(struct pump *pump, struct slot *slot, struct p2p_run run, uint32_t flags)
+{
+	if (!run.length)
+		return;
+	log_error(pump, slot, run, EILSEQ, flags);
+	slot->runs++;
+}
+
+static void end_badly(struct pump *pump, struct slot *slot, uint64_t *counter)
+{
+	p2p_status_add(counter, 1);
+	if (pump->job->flags & P2P_PUMP_STOP_ON_ERROR)
+		pump->stopping = true;
+	make_idle(pump, slot);
 }
 
 static void fail_chunk(struct pump *pump, struct slot *slot, int error, uint32_t flags)
 {
-	uint64_t logged = pump->status->errors_logged;
+	const struct p2p_run all = { 0, slot->chunk.length };
 
-	if (logged < pump->job->error_capacity) {
-		pump->errors[logged] = (struct p2p_pump_error){
-			.chunk = slot->chunk.index,
-			.src_offset = slot->chunk.src_offset,
-			.dst_offset = slot->chunk.dst_offset,
-			.length = slot->chunk.length,
-			.error = error,
-			.direction = slot->direction,
-			.attempts = slot->attempts,
-			.flags = flags,
-		};
-		__atomic_store_n(&pump->status->errors_logged, logged + 1, __ATOMIC_RELEASE);
-	}
-	p2p_status_add(&pump->status->chunks_failed, 1);
-	if (pump->job->flags & P2P_PUMP_STOP_ON_ERROR)
+	if (slot->direction == P2P_COMPARE)
+		log_run(pump, slot, slot->locator.run, 0);
+	log_error(pump, slot, all, error, flags);
+	if (flags & P2P_ERROR_FATAL)
 		pump->stopping = true;
-	start_next_chunk(pump, slot);
+	end_badly(pump, slot, &pump->status->chunks_failed);
 }
 
-/* Errors that no repetition cures; EREMOTEIO and EINVAL: no peer-to-peer path. */
-static bool is_permanent(int error)
+/* Errors that no repetition cures and no other chunk escapes; EREMOTEIO and EINVAL: no peer-to-peer path. */
+static bool is_fatal(int error)
 {
 	switch (error) {
 	case EREMOTEIO:
@@ -138,7 +264,11 @@ static bool is_permanent(int error)
 	case EACCES:
 	case EPERM:
 	case EROFS:
+	case ENODEV:
+	case ENXIO:
+	case ENOMEDIUM:
 	case ENOSPC:
+	case EDQUOT:
 	case EFBIG:
 	case EISDIR:
 	case ESPIPE:
@@ -147,6 +277,21 @@ static bool is_permanent(int error)
 	default:
 		return false;
 	}
+}
+
+static void try_again(struct pump *pump, struct slot *slot)
+{
+	uint64_t delay = p2p_retry_delay(pump->job->retry_delay_ms, slot->attempts);
+
+	if (!pump->aborting) {
+		slot->attempts++;
+		p2p_status_add(&pump->status->retries, 1);
+	}
+	slot->soft_errors = 0;
+	if (delay)
+		submit_later(pump, slot, delay);
+	else
+		submit(pump, slot);
 }
 
 static void handle_error(struct pump *pump, struct slot *slot, int error)
@@ -158,16 +303,11 @@ static void handle_error(struct pump *pump, struct slot *slot, int error)
 			return;
 		}
 	}
-	if (is_permanent(error) || slot->attempts > pump->job->retries) {
-		fail_chunk(pump, slot, error, 0);
+	if (is_fatal(error) || slot->attempts > pump->job->retries) {
+		fail_chunk(pump, slot, error, is_fatal(error) ? P2P_ERROR_FATAL : 0);
 		return;
 	}
-	if (!pump->aborting) {
-		slot->attempts++;
-		p2p_status_add(&pump->status->retries, 1);
-	}
-	slot->soft_errors = 0;
-	submit(pump, slot);
+	try_again(pump, slot);
 }
 
 /*
@@ -182,6 +322,18 @@ static bool has_stalled(struct pump *pump, struct slot *slot, uint32_t reached)
 		return true;
 	p2p_status_add(&pump->status->short_transfers, 1);
 	return false;
+}
+
+static void end_stage(struct pump *pump, struct slot *slot)
+{
+	const uint32_t stages = pump->job->stages;
+
+	if (slot->direction == P2P_READ && stages != P2P_STAGES_COMPARE)
+		begin(pump, slot, P2P_WRITE);
+	else if (stages == P2P_STAGES_COPY)
+		finish_chunk(pump, slot);
+	else
+		begin(pump, slot, P2P_COMPARE);
 }
 
 static void handle_progress(struct pump *pump, struct slot *slot, uint32_t bytes)
@@ -200,13 +352,64 @@ static void handle_progress(struct pump *pump, struct slot *slot, uint32_t bytes
 	slot->done = reached;
 
 	if (stalled)
-		fail_chunk(pump, slot, reading ? ENODATA : EIO, P2P_ERROR_NO_PROGRESS);
+		fail_chunk(pump, slot, reading ? ENODATA : EIO,
+			   P2P_ERROR_NO_PROGRESS | P2P_ERROR_FATAL);
 	else if (reached < slot->chunk.length)
 		submit(pump, slot);
-	else if (reading)
-		begin(pump, slot, P2P_WRITE);
+	else
+		end_stage(pump, slot);
+}
+
+/* Where it pays no more to look closely: the rest of the chunk counts as different. */
+static bool is_known_enough(const struct pump *pump, const struct slot *slot)
+{
+	return !has_room(pump, 0) || (slot->runs == MAX_RUNS - 1 && !slot->locator.run.length);
+}
+
+static void go_on_comparing(struct pump *pump, struct slot *slot)
+{
+	struct p2p_locator *locator = &slot->locator;
+
+	if (locator->done < slot->chunk.length) {
+		submit(pump, slot);
+		return;
+	}
+	log_run(pump, slot, locator->run, 0);
+	if (locator->differs)
+		end_badly(pump, slot, &pump->status->chunks_differing);
 	else
 		finish_chunk(pump, slot);
+}
+
+static void handle_equal(struct pump *pump, struct slot *slot, uint32_t bytes)
+{
+	slot->soft_errors = 0;
+	p2p_status_add(&pump->status->bytes_compared, bytes);
+	log_run(pump, slot, p2p_locator_equal(&slot->locator, bytes), 0);
+	go_on_comparing(pump, slot);
+}
+
+static void handle_difference(struct pump *pump, struct slot *slot)
+{
+	struct p2p_locator *locator = &slot->locator;
+	const uint32_t length = slot->chunk.length, before = locator->done;
+
+	slot->soft_errors = 0;
+	if (is_known_enough(pump, slot)) {
+		log_run(pump, slot, (struct p2p_run){ before, length - before }, P2P_ERROR_ROUGH);
+		locator->differs = true;
+		locator->done = length;
+	} else {
+		p2p_locator_differs(locator, p2p_locator_next(locator, length));
+	}
+	p2p_status_add(&pump->status->bytes_compared, locator->done - before);
+	go_on_comparing(pump, slot);
+}
+
+static void measure(struct pump *pump, const struct slot *slot)
+{
+	p2p_status_add(&pump->status->latency_ns[slot->direction], pump->now - slot->submitted_at);
+	p2p_status_add(&pump->status->requests[slot->direction], 1);
 }
 
 static void handle_completions(struct pump *pump, int count)
@@ -217,24 +420,44 @@ static void handle_completions(struct pump *pump, int count)
 		struct slot *slot = &pump->slots[completion->slot];
 
 		set_in_flight(pump, pump->in_flight - 1);
-		if (completion->result < 0)
+		measure(pump, slot);
+		if (slot->direction == P2P_COMPARE && completion->result == -EILSEQ)
+			handle_difference(pump, slot);
+		else if (completion->result < 0)
 			handle_error(pump, slot, -completion->result);
+		else if (slot->direction == P2P_COMPARE)
+			handle_equal(pump, slot, (uint32_t)completion->result);
 		else
 			handle_progress(pump, slot, (uint32_t)completion->result);
 	}
 	/* A device that has no time for anybody is not asked again at once. */
 	if (count && pump->soft_errors == (uint32_t)count)
-		nap(100 * 1000);
+		p2p_nap(100 * 1000);
 }
 
 static void read_cancel(struct pump *pump)
 {
-	uint64_t cancel = __atomic_load_n(&pump->status->cancel, __ATOMIC_RELAXED);
+	uint64_t cancel = p2p_status_get(&pump->status->cancel);
 
 	if (!cancel)
 		return;
 	pump->stopping = true;
 	pump->aborting |= cancel != P2P_CANCEL_DRAIN;
+}
+
+/* Until a request completes, a slot is due, the rate permits the next chunk, or the caller should be heard. */
+static int wait(struct pump *pump)
+{
+	uint64_t limit = MAX_WAIT_NS;
+
+	if (pump->waiting && pump->wake_at < pump->now + limit)
+		limit = pump->wake_at > pump->now ? pump->wake_at - pump->now : 0;
+	if (pump->held_ns && pump->held_ns < limit)
+		limit = pump->held_ns;
+	if (pump->in_flight)
+		return p2p_ring_wait(pump->ring, limit, pump->completions);
+	p2p_nap(limit);
+	return 0;
 }
 
 /*
@@ -245,13 +468,18 @@ static int run(struct pump *pump)
 {
 	int failures = 0, broken = 0;
 
+	pump->now = p2p_now();
+	pump->bucket.filled_at = pump->now;
 	read_cancel(pump);
-	for (uint32_t i = 0; i < pump->job->slot_count; i++)
-		start_next_chunk(pump, &pump->slots[i]);
+	while (failures < MAX_WAIT_ERRORS) {
+		int count;
 
-	while (pump->in_flight && failures < MAX_WAIT_ERRORS) {
-		int count = p2p_ring_wait(pump->ring, pump->completions);
-
+		wake_slots(pump);
+		start_chunks(pump);
+		if (!pump->in_flight && !pump->waiting && !pump->held_ns)
+			break;
+		count = wait(pump);
+		pump->now = p2p_now();
 		read_cancel(pump);
 		if (count >= 0) {
 			failures = 0;
@@ -264,9 +492,16 @@ static int run(struct pump *pump)
 			pump->stopping = true;
 			pump->aborting = true;
 		}
-		nap(1000 * 1000);
+		p2p_nap(1000 * 1000);
 	}
 	return broken;
+}
+
+static void free_tables(struct pump *pump)
+{
+	free(pump->slots);
+	free(pump->idle);
+	free(pump->completions);
 }
 
 static int open_pump(struct pump *pump)
@@ -276,39 +511,30 @@ static int open_pump(struct pump *pump)
 	int ret = -ENOMEM;
 
 	pump->slots = calloc(count, sizeof(*pump->slots));
-	if (!pump->slots)
-		return ret;
-	for (uint32_t i = 0; i < count; i++)
-		pump->slots[i].address = addresses[i];
-
+	pump->idle = calloc(count, sizeof(*pump->idle));
 	pump->completions = calloc(count, sizeof(*pump->completions));
-	if (!pump->completions)
-		goto free_slots;
-	ret = p2p_ring_open(pump->job, &pump->ring);
-	if (ret)
-		goto free_completions;
+	if (pump->slots && pump->idle && pump->completions)
+		ret = p2p_ring_open(pump->job, &pump->ring);
+	if (ret) {
+		free_tables(pump);
+		return ret;
+	}
+	for (uint32_t i = count; i--;) {
+		pump->slots[i].address = addresses[i];
+		make_idle(pump, &pump->slots[i]);
+	}
 	return 0;
-
-free_completions:
-	free(pump->completions);
-free_slots:
-	free(pump->slots);
-	return ret;
 }
 
 static void close_pump(struct pump *pump)
 {
 	p2p_ring_close(pump->ring);
-	free(pump->completions);
-	free(pump->slots);
+	free_tables(pump);
 }
 
-static bool has_chunks_left(const struct pump *pump)
+static bool has_chunks_left(struct pump *pump)
 {
-	struct p2p_cursor cursor = pump->cursor;
-	struct p2p_chunk chunk;
-
-	return pump->dropped || p2p_cursor_next(&cursor, &chunk);
+	return pump->dropped || p2p_cursor_has_next(&pump->cursor);
 }
 
 static void clear_status(struct p2p_pump_status *status)
@@ -341,7 +567,9 @@ int p2p_pump_run(const struct p2p_pump_job *job)
 	close_pump(&pump);
 	if (ret)
 		return ret;
-	if (__atomic_load_n(&pump.status->cancel, __ATOMIC_RELAXED) && has_chunks_left(&pump))
+	if (p2p_status_get(&pump.status->cancel) && has_chunks_left(&pump))
 		return -ECANCELED;
-	return pump.status->chunks_failed ? -EIO : 0;
+	if (pump.status->chunks_failed)
+		return -EIO;
+	return pump.status->chunks_differing ? -EILSEQ : 0;
 }

@@ -22,7 +22,7 @@ struct p2p_request {
 
 struct p2p_completion {
 	uint32_t slot;
-	int32_t result;		/* bytes moved, or a negative errno */
+	int32_t result;		/* bytes moved or found equal, or a negative errno; -EILSEQ: they differ */
 };
 
 /*
@@ -37,10 +37,11 @@ void p2p_ring_close(struct p2p_ring *ring);
 void p2p_ring_queue(struct p2p_ring *ring, const struct p2p_request *request);
 
 /*
- * Submits what is queued and waits, a tenth of a second at most, until at
- * least one request has completed. @completions has room for one per slot.
+ * Submits what is queued and waits, @wait_ns at most, until at least one
+ * request has completed. Compares that go by ioctl are made here, one a call,
+ * and take their time. @completions has room for one per slot.
  * Return: number of completions, 0 after a wait in vain, or a negative errno.
  */
-int p2p_ring_wait(struct p2p_ring *ring, struct p2p_completion *completions);
+int p2p_ring_wait(struct p2p_ring *ring, uint64_t wait_ns, struct p2p_completion *completions);
 
 #endif

@@ -15,11 +15,14 @@ export {
   bitmapBytes,
   type CancelMode,
   type ChunkError,
+  type CompareTarget,
   chunkCount,
   type Extent,
+  type Latency,
   type PumpJob,
   type PumpProgress,
   type PumpRun,
+  type PumpStages,
   type TailJob,
 } from "./pump.ts";
 

@@ -26,29 +26,79 @@ export interface PumpJob {
   readonly blockBytes: number;
   /** Extra tries for a chunk in each direction. */
   readonly retries: number;
+  /** Before the second try; doubles with each further one, up to 5 s or this where it is more. */
+  readonly retryDelayMs: number;
+  /** Of reads and writes, as ioprio_set(2) has it (class << 13 | level); 0: the thread's. */
+  readonly ioPriority: number;
+  /** Limit on what is started; 0: none. See setRate(). */
+  readonly rateBytesPerSecond: number;
+  /** "copy" when left out. */
+  readonly stages?: PumpStages | undefined;
+  /** Needed where `stages` compare. */
+  readonly compare?: CompareTarget | undefined;
   /** Try to register the slots; p2pmem can't be, so leave it off there. */
   readonly fixedBuffers: boolean;
+  /** Start nothing new after the first chunk that failed or differs. After a fatal error nothing is started anyway. */
   readonly stopOnError: boolean;
 }
 
-/** A chunk that failed for good. */
+/**
+ * copy: READ, WRITE. copy+compare: READ, WRITE, COMPARE. compare: READ, COMPARE, nothing is written.
+ * A comparison is made by the drive, with what it would answer to a read: its cache or its medium, so flush first
+ * where that matters.
+ */
+export type PumpStages = "copy" | "copy+compare" | "compare";
+
+/** The destination as its drive's Compare command sees it: a namespace without metadata. */
+export interface CompareTarget {
+  /** The namespace's character device, `/dev/ngXnY`. */
+  readonly file: OpenFile;
+  readonly nsid: number;
+  readonly lbaBytes: number;
+  /** Where the destination begins in the namespace: 0, or the start of the partition. */
+  readonly baseBytes: bigint;
+  /** Most that one command may carry (MDTS): a multiple of `lbaBytes`, at most 65536 LBAs. */
+  readonly maxBytes: number;
+  /** Compare by ioctl, one command at a time, also where io_uring could. */
+  readonly viaIoctl?: boolean | undefined;
+}
+
+/**
+ * A chunk that failed for good; or, with direction "compare" and EILSEQ, a run of LBAs that differ: offsets and length
+ * are the run's then, and a chunk may have several.
+ */
 export interface ChunkError {
   readonly chunk: bigint;
   readonly srcOffset: bigint;
   readonly dstOffset: bigint;
   readonly lengthBytes: bigint;
   readonly errno: number;
-  readonly direction: "read" | "write";
+  readonly direction: "read" | "write" | "compare";
   readonly attempts: number;
   /** The transfer could not be continued: the source ended early, or the destination took nothing more. */
   readonly madeNoProgress: boolean;
+  /** It would meet every other chunk, too, so nothing new was started after it. */
+  readonly isFatal: boolean;
+  /** The run begins with a differing LBA, but what follows in it was not looked at. */
+  readonly isRough?: boolean;
+}
+
+/** Requests that ended in one direction, and the time they took together. */
+export interface Latency {
+  readonly requests: bigint;
+  readonly sumNs: bigint;
 }
 
 export interface PumpProgress {
   readonly bytesRead: bigint;
   readonly bytesWritten: bigint;
+  readonly bytesCompared: bigint;
   readonly chunksDone: bigint;
   readonly chunksFailed: bigint;
+  /** Not among the failed ones; their bits stay clear. */
+  readonly chunksDiffering: bigint;
+  /** For another try, now. */
+  readonly chunksWaiting: number;
   readonly retries: bigint;
   readonly shortTransfers: bigint;
   /** Requests the kernel still holds. Above 0 after the end only when the ring broke: the slots must stay mapped then. */
@@ -56,44 +106,67 @@ export interface PumpProgress {
   readonly maxInFlight: number;
   readonly enters: bigint;
   readonly fixedBuffers: boolean;
+  /** Comparisons go by ioctl, one at a time: asked for, or the kernel has no NVMe commands over io_uring. */
+  readonly comparesByIoctl: boolean;
+  readonly latency: Readonly<Record<"read" | "write" | "compare", Latency>>;
 }
 
 /** drain: write what was read, read nothing new. abort: start nothing new at all. */
 export type CancelMode = "drain" | "abort";
 
 export interface PumpRun {
-  /** Resolves to 0 or a negative errno (-EIO: see errors, -ECANCELED: cancelled) when all I/O has ended. */
+  /**
+   * Resolves when all I/O has ended: 0, or a negative errno (-EIO: chunks failed, see errors; -EILSEQ: none failed, some
+   * differ; -ECANCELED: cancelled).
+   */
   readonly done: Promise<number>;
   progress(): PumpProgress;
   errors(): ChunkError[];
   cancel(mode: CancelMode): void;
+  /** Chunks in work at most, heard within 0.1 s; 0: as many as slots. Those in work come to their end. */
+  setDepth(slots: number): void;
+  /** Bytes started a second, heard within 0.1 s; 0: no limit. */
+  setRate(bytesPerSecond: number): void;
 }
 
 const ABI_VERSION = 2;
-const JOB_BYTES = 96;
+const JOB_BYTES = 136;
 const EXTENT_BYTES = 24;
 const ERROR_BYTES = 48;
 const ERROR_CAPACITY = 1024;
-const STATUS_FIELDS = 13;
+const STATUS_FIELDS = 25;
 const FLAG_FIXED_BUFFERS = 1;
 const FLAG_STOP_ON_ERROR = 2;
+const FLAG_COMPARE_IOCTL = 4;
 const ERROR_NO_PROGRESS = 1;
+const ERROR_FATAL = 2;
+const ERROR_ROUGH = 4;
 const CANCEL = { drain: 1n, abort: 2n } as const;
+const STAGES = { copy: 0, "copy+compare": 1, compare: 2 } as const;
+const DIRECTIONS = ["read", "write", "compare"] as const;
 
 /** Index of each 64-bit field of struct p2p_pump_status. */
 const STATUS = {
   bytesRead: 0,
   bytesWritten: 1,
-  chunksDone: 2,
-  chunksFailed: 3,
-  retries: 4,
-  shortTransfers: 5,
-  inFlight: 6,
-  maxInFlight: 7,
-  enters: 8,
-  errorsLogged: 9,
-  fixedBuffers: 10,
-  cancel: 12,
+  bytesCompared: 2,
+  chunksDone: 3,
+  chunksFailed: 4,
+  chunksDiffering: 5,
+  chunksWaiting: 6,
+  retries: 7,
+  shortTransfers: 8,
+  inFlight: 9,
+  maxInFlight: 10,
+  enters: 11,
+  errorsLogged: 12,
+  fixedBuffers: 13,
+  comparesByIoctl: 15,
+  latencyNs: 16,
+  requests: 19,
+  cancel: 22,
+  rate: 23,
+  depthLimit: 24,
 } as const;
 
 /** Number of chunks in a job: every extent starts a new one, and its last may be short. */
@@ -115,23 +188,37 @@ export function startPump(job: PumpJob): PumpRun {
   const tables = { status, log, slots: packSlots(job), extents: packExtents(job) };
   const packed = packJob(job, tables);
   const keepAlive = { job, tables, packed };
+  const setField = (index: number, value: bigint) => void status.writeBigUInt64LE(value, index * 8);
+  const setRate = (bytesPerSecond: number) => setField(STATUS.rate, BigInt(Math.round(bytesPerSecond)));
+  const latency = (direction: number) => ({
+    requests: field(STATUS.requests + direction),
+    sumNs: field(STATUS.latencyNs + direction),
+  });
+  setRate(job.rateBytesPerSecond);
 
   return {
     done: helperCallAsync("p2p_pump_run", bufferAddress(packed)).finally(() => void keepAlive),
     progress: () => ({
       bytesRead: field(STATUS.bytesRead),
       bytesWritten: field(STATUS.bytesWritten),
+      bytesCompared: field(STATUS.bytesCompared),
       chunksDone: field(STATUS.chunksDone),
       chunksFailed: field(STATUS.chunksFailed),
+      chunksDiffering: field(STATUS.chunksDiffering),
+      chunksWaiting: Number(field(STATUS.chunksWaiting)),
       retries: field(STATUS.retries),
       shortTransfers: field(STATUS.shortTransfers),
       inFlight: Number(field(STATUS.inFlight)),
       maxInFlight: Number(field(STATUS.maxInFlight)),
       enters: field(STATUS.enters),
       fixedBuffers: field(STATUS.fixedBuffers) === 1n,
+      comparesByIoctl: field(STATUS.comparesByIoctl) === 1n,
+      latency: { read: latency(0), write: latency(1), compare: latency(2) },
     }),
     errors: () => unpackErrors(log, Number(field(STATUS.errorsLogged))),
-    cancel: (mode) => void status.writeBigUInt64LE(CANCEL[mode], STATUS.cancel * 8),
+    cancel: (mode) => setField(STATUS.cancel, CANCEL[mode]),
+    setDepth: (slots) => setField(STATUS.depthLimit, BigInt(slots)),
+    setRate,
   };
 }
 
@@ -189,16 +276,16 @@ function packJob(
   tables: { status: Buffer; log: Buffer; slots: Buffer; extents: Buffer },
 ): Buffer {
   const out = Buffer.alloc(JOB_BYTES);
-  const flags = (job.fixedBuffers ? FLAG_FIXED_BUFFERS : 0) | (job.stopOnError ? FLAG_STOP_ON_ERROR : 0);
+  const { compare } = job;
   let at = 0;
   const u32 = (value: number) => {
     at = out.writeUInt32LE(value, at);
   };
-  const u64 = (value: number) => {
+  const u64 = (value: number | bigint) => {
     at = out.writeBigUInt64LE(BigInt(value), at);
   };
   u32(ABI_VERSION);
-  u32(flags);
+  u32(packFlags(job));
   u32(job.src.fd);
   u32(job.dst.fd);
   u32(job.slots.length);
@@ -213,21 +300,38 @@ function packJob(
   u64(bufferAddress(tables.log));
   u64(ERROR_CAPACITY);
   u64(bufferAddress(tables.status));
+  u32(STAGES[job.stages ?? "copy"]);
+  u32(job.retryDelayMs);
+  u32(job.ioPriority);
+  u32(compare?.file.fd ?? 0);
+  u32(compare?.nsid ?? 0);
+  u32(compare?.lbaBytes ?? 0);
+  u64(compare?.baseBytes ?? 0n);
+  u32(compare?.maxBytes ?? 0);
   return out;
+}
+
+function packFlags(job: PumpJob): number {
+  const fixed = job.fixedBuffers ? FLAG_FIXED_BUFFERS : 0;
+  const stop = job.stopOnError ? FLAG_STOP_ON_ERROR : 0;
+  return fixed | stop | (job.compare?.viaIoctl ? FLAG_COMPARE_IOCTL : 0);
 }
 
 function unpackErrors(log: Buffer, count: number): ChunkError[] {
   return Array.from({ length: count }, (_, index) => {
     const at = index * ERROR_BYTES;
+    const flags = log.readUInt32LE(at + 44);
     return {
       chunk: log.readBigUInt64LE(at),
       srcOffset: log.readBigUInt64LE(at + 8),
       dstOffset: log.readBigUInt64LE(at + 16),
       lengthBytes: log.readBigUInt64LE(at + 24),
       errno: log.readInt32LE(at + 32),
-      direction: log.readUInt32LE(at + 36) === 0 ? "read" : "write",
+      direction: DIRECTIONS[log.readUInt32LE(at + 36)] ?? "read",
       attempts: log.readUInt32LE(at + 40),
-      madeNoProgress: (log.readUInt32LE(at + 44) & ERROR_NO_PROGRESS) !== 0,
+      madeNoProgress: (flags & ERROR_NO_PROGRESS) !== 0,
+      isFatal: (flags & ERROR_FATAL) !== 0,
+      isRough: (flags & ERROR_ROUGH) !== 0,
     };
   });
 }

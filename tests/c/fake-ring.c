@@ -1,11 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 #include "fake-ring.h"
 
+#include <time.h>
+
 #include "kit.h"
+#include "pace.h"
 #include "ring.h"
 
 struct fake_plan fake_plan;
 struct fake_seen fake_seen;
+uint64_t fake_now = 1000000000;
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+	MUST(clock == CLOCK_MONOTONIC);
+	time->tv_sec = (time_t)(fake_now / 1000000000);
+	time->tv_nsec = (long)(fake_now % 1000000000);
+	return 0;
+}
+
+int __wrap_nanosleep(const struct timespec *time, struct timespec *rest)
+{
+	(void)rest;
+	fake_now += (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec;
+	if (fake_plan.on_wait)
+		fake_plan.on_wait();
+	return 0;
+}
 
 struct p2p_ring {
 	const struct p2p_pump_job *job;
@@ -55,6 +79,10 @@ static void check_request(struct p2p_ring *ring, const struct p2p_request *reque
 
 	MUST(request->slot < job->slot_count);
 	CHECK(!ring->is_busy[request->slot]);
+	if (request->direction == P2P_COMPARE) {
+		CHECK(request->length <= job->compare_max_bytes);
+		mask = job->compare_lba_bytes - 1;
+	}
 	CHECK(request->length && !(request->length & mask));
 	CHECK(!(request->offset & mask));
 	MUST(request->address >= slot &&
@@ -142,6 +170,12 @@ static int32_t serve(struct p2p_ring *ring, const struct p2p_request *request)
 
 	if (error)
 		return -error;
+	if (request->direction == P2P_COMPARE) {
+		fake_seen.compares++;
+		fake_seen.compared_bytes += request->length;
+		return memcmp(memory, fake_plan.destination + at, request->length) ?
+			       -EILSEQ : (int32_t)request->length;
+	}
 	length = invent_length(ring, request);
 	if (request->direction == P2P_READ) {
 		memcpy(memory, fake_plan.source + at, length);
@@ -172,20 +206,25 @@ static bool is_broken(void)
 	return true;
 }
 
-int p2p_ring_wait(struct p2p_ring *ring, struct p2p_completion *completions)
+int p2p_ring_wait(struct p2p_ring *ring, uint64_t wait_ns, struct p2p_completion *completions)
 {
 	uint64_t count, served = fake_seen.reads + fake_seen.writes;
 
 	fake_seen.waits++;
 	MUST(fake_seen.pending);
+	if (fake_plan.on_wait)
+		fake_plan.on_wait();
 	if (is_broken())
 		return -fake_plan.break_error;
 	if (fake_plan.cancel_after && served >= fake_plan.cancel_after) {
 		fake_seen.has_cancelled = true;
 		__atomic_store_n(&ring->status->cancel, fake_plan.cancel, __ATOMIC_RELAXED);
 	}
-	if (chance(fake_plan.idle_pct))
+	if (chance(fake_plan.idle_pct) || wait_ns < fake_plan.wait_ns) {
+		fake_now += wait_ns;
 		return 0;
+	}
+	fake_now += fake_plan.wait_ns;
 	count = 1 + kit_below(&fake_plan.seed, fake_seen.pending);
 	for (uint64_t i = 0; i < count; i++)
 		completions[i] = complete_one(ring);

@@ -41,20 +41,29 @@ struct fake_plan {
 	uint64_t break_after;		/* waits before they fail with @break_error; 0: never */
 	uint64_t break_count;		/* how many fail */
 	int break_error;
+	uint64_t wait_ns;		/* of virtual time that a wait takes that brings something */
+	void (*on_wait)(void);		/* called at each wait and each nap */
 };
 
 /* What the pump did. */
 struct fake_seen {
-	uint64_t reads, writes;		/* requests served */
+	uint64_t reads, writes, compares; /* requests served */
+	uint64_t compared_bytes;	/* of all these compares */
 	uint64_t transients, softs;	/* errors invented */
 	uint64_t waits;
-	uint64_t queued_after_cancel[2]; /* by direction */
+	uint64_t queued_after_cancel[P2P_DIRECTIONS];
 	uint64_t queued_after_break;
 	uint32_t pending;		/* not yet given back */
 	uint32_t max_pending;
 	bool opened, closed;
 	bool has_broken, has_cancelled;
 };
+
+/*
+ * The pump's clock: p2p_now() reads it, naps and waits let it go on, so that
+ * seconds pass in no time and to the nanosecond.
+ */
+extern uint64_t fake_now;
 
 extern struct fake_plan fake_plan;
 extern struct fake_seen fake_seen;

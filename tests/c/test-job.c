@@ -64,6 +64,34 @@ CHANGE(status_odd, job->status += 1)
 CHANGE(nothing_to_copy, { job->extents = 0; job->extent_count = 0; job->bitmap = 0;
 			  job->bitmap_bytes = 0; })
 
+/* A sound job that compares, less what the rest of the line changes. */
+#define COMPARES(...)						\
+	{							\
+		job->stages = P2P_STAGES_COMPARE;		\
+		job->compare_nsid = 1;				\
+		job->compare_lba_bytes = 512;			\
+		job->compare_base = 512;			\
+		job->compare_max_bytes = 1024;			\
+		__VA_ARGS__;					\
+	}
+
+CHANGE(priority_largest, job->io_priority = 65535)
+CHANGE(priority_wide, job->io_priority = 65536)
+CHANGE(reserved_used, job->reserved = 1)
+CHANGE(stages_unknown, COMPARES(job->stages = 3))
+CHANGE(compares, COMPARES())
+CHANGE(copies_and_compares, COMPARES(job->stages = P2P_STAGES_COPY_COMPARE))
+CHANGE(compare_no_fd, COMPARES(job->compare_fd = -1))
+CHANGE(compare_no_nsid, COMPARES(job->compare_nsid = 0))
+CHANGE(compare_lba_zero, COMPARES(job->compare_lba_bytes = 0))
+CHANGE(compare_lba_odd, COMPARES(job->compare_lba_bytes = 520))
+CHANGE(compare_lba_above_block, COMPARES(job->compare_lba_bytes = 8192; job->compare_max_bytes = 8192))
+CHANGE(compare_base_unaligned, COMPARES(job->compare_base = 100))
+CHANGE(compare_max_zero, COMPARES(job->compare_max_bytes = 0))
+CHANGE(compare_max_uneven, COMPARES(job->compare_max_bytes = 700))
+CHANGE(compare_max_largest, COMPARES(job->compare_max_bytes = 65536 * 512))
+CHANGE(compare_max_wide, COMPARES(job->compare_max_bytes = 65537 * 512))
+
 static const struct change changes[] = {
 	{ "a sound job", nothing, 0 },
 	{ "abi", wrong_abi, -EINVAL },
@@ -98,6 +126,22 @@ static const struct change changes[] = {
 	{ "no status", status_null, -EINVAL },
 	{ "status unaligned", status_odd, -EINVAL },
 	{ "nothing to copy", nothing_to_copy, 0 },
+	{ "priority of 16 bits", priority_largest, 0 },
+	{ "priority of more", priority_wide, -EINVAL },
+	{ "reserved field used", reserved_used, -EINVAL },
+	{ "unknown stages", stages_unknown, -EINVAL },
+	{ "comparing", compares, 0 },
+	{ "copying and comparing", copies_and_compares, 0 },
+	{ "compare_fd -1", compare_no_fd, -EINVAL },
+	{ "nsid 0", compare_no_nsid, -EINVAL },
+	{ "LBA 0", compare_lba_zero, -EINVAL },
+	{ "LBA no power of two", compare_lba_odd, -EINVAL },
+	{ "LBA above the block", compare_lba_above_block, -EINVAL },
+	{ "partition inside an LBA", compare_base_unaligned, -EINVAL },
+	{ "compare at most 0", compare_max_zero, -EINVAL },
+	{ "compare at most half an LBA", compare_max_uneven, -EINVAL },
+	{ "compare at most 65536 LBAs", compare_max_largest, 0 },
+	{ "compare at most 65537 LBAs", compare_max_wide, -EINVAL },
 };
 
 static void judges_each_field(void)

@@ -122,7 +122,7 @@ static void reports_an_early_end(void)
 	MUST(error);
 	CHECK_EQ(error->error, ENODATA);
 	CHECK_EQ(error->direction, P2P_READ);
-	CHECK_EQ(error->flags, P2P_ERROR_NO_PROGRESS);
+	CHECK_EQ(error->flags, P2P_ERROR_NO_PROGRESS | P2P_ERROR_FATAL);
 	CHECK_EQ(error->attempts, 1);
 	CHECK_EQ(error->src_offset, 14 * CHUNK);
 	CHECK_EQ(error->length, CHUNK);
@@ -137,12 +137,12 @@ static void reports_writes_of_nothing(void)
 	open_straight(&fixture, 10);
 	fake_plan.writes_nothing = true;
 	CHECK_EQ(p2p_pump_run(&fixture.job), -EIO);
-	CHECK_EQ(fixture.status.chunks_failed, 16);
+	CHECK_EQ(fixture.status.chunks_failed, 4);
 	CHECK_EQ(fixture.errors[3].error, EIO);
 	CHECK_EQ(fixture.errors[3].direction, P2P_WRITE);
-	CHECK_EQ(fixture.errors[3].flags, P2P_ERROR_NO_PROGRESS);
-	CHECK_EQ(fake_seen.writes, 32);
-	CHECK_EQ(fixture.status.short_transfers, 16);
+	CHECK_EQ(fixture.errors[3].flags, P2P_ERROR_NO_PROGRESS | P2P_ERROR_FATAL);
+	CHECK_EQ(fake_seen.writes, 8);
+	CHECK_EQ(fixture.status.short_transfers, 4);
 	fixture_close(&fixture);
 }
 
@@ -180,9 +180,10 @@ static void retries_as_often_as_told(void)
 	fixture_close(&fixture);
 }
 
-static void does_not_repeat_the_hopeless(void)
+static void ends_at_a_fatal_error(void)
 {
-	static const int errors[] = { EREMOTEIO, EINVAL, EBADF, ENOSPC, EFBIG, EFAULT };
+	static const int errors[] = { EREMOTEIO, EINVAL, EBADF, ENOSPC, EFBIG, EFAULT,
+				      ENODEV,	 ENXIO,	 EROFS, EPERM,	EDQUOT };
 	struct fixture fixture;
 
 	for (size_t i = 0; i < COUNT(errors); i++) {
@@ -193,9 +194,15 @@ static void does_not_repeat_the_hopeless(void)
 		fake_plan.bad_count = 1;
 		fixture.job.retries = 5;
 		CHECK_EQ(p2p_pump_run(&fixture.job), -EIO);
+		check_straight(&fixture);
 		CHECK_EQ(fixture.status.retries, 0);
+		CHECK_EQ(fixture.status.chunks_failed, 1);
 		CHECK_EQ(fixture.errors[0].attempts, 1);
 		CHECK_EQ(fixture.errors[0].error, errors[i]);
+		CHECK_EQ(fixture.errors[0].flags, P2P_ERROR_FATAL);
+		CHECK(fixture.status.chunks_done < 15);
+		/* What was read is still written. */
+		CHECK_EQ(fixture.status.bytes_read, fixture.status.bytes_written);
 		fixture_close(&fixture);
 	}
 }
@@ -230,23 +237,48 @@ static void outlives_scattered_eagain(void)
 	fixture_close(&fixture);
 }
 
+/* EIO everywhere, and at last something fatal. */
 static void counts_beyond_the_log(void)
 {
+	struct fake_bad bad[15];
 	struct fixture fixture;
 
 	open_straight(&fixture, 14);
-	fake_plan.writes_nothing = true;
+	for (uint32_t i = 0; i < COUNT(bad); i++)
+		bad[i] = (struct fake_bad){ P2P_READ, i * CHUNK, i < 14 ? EIO : EREMOTEIO };
+	fake_plan.bad = bad;
+	fake_plan.bad_count = COUNT(bad);
+	fixture.job.slot_count = 1;
 	fixture.job.error_capacity = 5;
 	CHECK_EQ(p2p_pump_run(&fixture.job), -EIO);
 	CHECK_EQ(fixture.status.errors_logged, 5);
-	CHECK_EQ(fixture.status.chunks_failed, 16);
+	CHECK_EQ(fixture.status.chunks_failed, 15);
+	for (uint32_t i = 0; i < 4; i++)
+		CHECK_EQ(fixture.errors[i].chunk, i);
+	CHECK_EQ(fixture.errors[4].chunk, 14);
+	CHECK_EQ(fixture.errors[4].flags, P2P_ERROR_FATAL);
 	CHECK_EQ(fixture.errors[5].error, 0);
+	CHECK_EQ(fixture.bitmap[0] | fixture.bitmap[1], 0);
+
+	/* Without a fatal error its place stays free. */
+	fake_plan.bad_count = 14;
+	CHECK_EQ(p2p_pump_run(&fixture.job), -EIO);
+	CHECK_EQ(fixture.status.errors_logged, 4);
+	CHECK_EQ(fixture.status.chunks_failed, 14);
+	CHECK_EQ(fixture.bitmap[1], 0xc0);
+	fixture.bitmap[1] = 0;
+
+	fixture.job.error_capacity = 1;
+	CHECK_EQ(p2p_pump_run(&fixture.job), -EIO);
+	CHECK_EQ(fixture.status.errors_logged, 1);
+	CHECK_EQ(fixture.errors[0].chunk, 0);
+	fixture.bitmap[1] = 0;
 
 	fixture.job.error_capacity = 0;
 	fixture.job.errors = 0;
 	CHECK_EQ(p2p_pump_run(&fixture.job), -EIO);
 	CHECK_EQ(fixture.status.errors_logged, 0);
-	CHECK_EQ(fixture.status.chunks_failed, 16);
+	CHECK_EQ(fixture.status.chunks_failed, 14);
 	fixture_close(&fixture);
 }
 
@@ -519,7 +551,7 @@ static uint64_t planning_seed;
 /* A third of the chunks get one bad block, on one side. */
 static void plan_bad_block(struct round *round, const struct p2p_extent *chunk, uint64_t index)
 {
-	static const int errors[] = { EIO, ENODATA, EREMOTEIO, ENOSPC, EILSEQ };
+	static const int errors[] = { EIO, ENODATA, ETIMEDOUT, EILSEQ };
 	enum p2p_direction direction = (enum p2p_direction)kit_below(&planning_seed, 2);
 	uint64_t at = kit_below(&planning_seed, chunk->length / BLOCK) * BLOCK;
 
@@ -552,7 +584,7 @@ static void check_logged(struct round *round, const struct p2p_extent *chunk, ui
 	CHECK_EQ(error->src_offset, chunk->src_offset);
 	CHECK_EQ(error->dst_offset, chunk->dst_offset);
 	CHECK_EQ(error->length, chunk->length);
-	CHECK_EQ(error->attempts, bad->error == EREMOTEIO || bad->error == ENOSPC ? 1 : 3);
+	CHECK_EQ(error->attempts, 3);
 }
 
 /*
@@ -593,7 +625,8 @@ int main(void)
 		{ "p2p_pump_run() reports writes of nothing", reports_writes_of_nothing },
 		{ "p2p_pump_run() retries as often as told, without reading again",
 		  retries_as_often_as_told },
-		{ "p2p_pump_run() does not repeat the hopeless", does_not_repeat_the_hopeless },
+		{ "p2p_pump_run() ends at a fatal error without another try",
+		  ends_at_a_fatal_error },
 		{ "p2p_pump_run() gives up on endless EAGAIN", gives_up_on_endless_eagain },
 		{ "p2p_pump_run() outlives scattered EAGAIN", outlives_scattered_eagain },
 		{ "p2p_pump_run() counts errors beyond the log", counts_beyond_the_log },

@@ -6,6 +6,8 @@
 #include "fixture.h"
 #include "ring.h"
 
+#define WAIT_NS	(20u * 1000 * 1000)
+
 /* Results that stand in for the real ones; 0: really call. */
 static struct {
 	int setup_errors;	/* first so many setups answer -EINVAL */
@@ -72,7 +74,7 @@ static void wait_for(struct p2p_ring *ring, uint32_t wanted, int32_t result)
 	uint32_t seen = 0, slots = 0;
 
 	while (seen < wanted) {
-		int count = p2p_ring_wait(ring, completions);
+		int count = p2p_ring_wait(ring, WAIT_NS, completions);
 
 		CHECK(count >= 0);
 		if (count < 0)
@@ -243,8 +245,8 @@ static void waits_in_vain(void)
 	fixture.job.src_fd = ends[0];
 	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
 	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ });
-	CHECK_EQ(p2p_ring_wait(ring, completions), 0);
-	CHECK_EQ(p2p_ring_wait(ring, completions), 0);
+	CHECK_EQ(p2p_ring_wait(ring, WAIT_NS, completions), 0);
+	CHECK_EQ(p2p_ring_wait(ring, WAIT_NS, completions), 0);
 	MUST(write(ends[1], fixture.memory, 4096) == 4096);
 	wait_for(ring, 1, 4096);
 	p2p_ring_close(ring);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* nvme.c: the command's fields, and what is made of its status. */
+#include <stdarg.h>
+#include <sys/ioctl.h>
+
+#include "kit.h"
+#include "nvme.h"
+
+static struct {
+	int fd;
+	unsigned long request;
+	struct nvme_passthru_cmd command;
+	int result;
+	int error;
+} seen;
+
+int __wrap_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list list;
+
+	va_start(list, request);
+	memcpy(&seen.command, va_arg(list, void *), sizeof(seen.command));
+	va_end(list);
+	seen.fd = fd;
+	seen.request = request;
+	errno = seen.error;
+	return seen.error ? -1 : seen.result;
+}
+
+static const struct p2p_pump_job job = {
+	.compare_fd = 7,
+	.compare_nsid = 3,
+	.compare_lba_bytes = 4096,
+	.compare_base = 5ull << 44,
+	.compare_max_bytes = 65536,
+};
+
+static const struct p2p_request request = {
+	.address = 0x123456789000,
+	.offset = 0x7000,
+	.length = 0x3000,
+	.direction = P2P_COMPARE,
+};
+
+static void fills_the_command(void)
+{
+	struct nvme_uring_cmd command = p2p_nvme_compare(&job, &request);
+
+	CHECK_EQ(command.opcode, 0x05);
+	CHECK_EQ(command.nsid, 3);
+	CHECK_EQ(command.addr, 0x123456789000);
+	CHECK_EQ(command.data_len, 0x3000);
+	CHECK_EQ(command.cdw10, 7);
+	CHECK_EQ(command.cdw11, 5);
+	CHECK_EQ(command.cdw12, 2);
+	CHECK_EQ(command.metadata_len | command.cdw13 | command.cdw14 | command.cdw15, 0);
+}
+
+static void tells_results_apart(void)
+{
+	static const struct {
+		int result;
+		int32_t wanted;
+	} cases[] = {
+		{ 0, 0x3000 },
+		{ 0x285, -EILSEQ },
+		{ 0x4285, -EILSEQ },	/* do not retry */
+		{ 0x6285, -EILSEQ },	/* and more */
+		{ 0x281, -ENODATA },
+		{ 0x4281, -ENODATA },
+		{ 0x4001, -EOPNOTSUPP },
+		{ 0x4002, -EINVAL },
+		{ 0x4080, -ENXIO },
+		{ 0x6, -EIO },
+		{ 0x371, -EIO },
+		{ -EREMOTEIO, -EREMOTEIO },
+		{ -EINTR, -EIO },
+		{ -EAGAIN, -EAGAIN },
+	};
+
+	for (size_t i = 0; i < COUNT(cases); i++)
+		CHECK_EQ(p2p_nvme_result(cases[i].result, 0x3000), cases[i].wanted);
+}
+
+static void compares_by_ioctl(void)
+{
+	seen.result = 0;
+	CHECK_EQ(p2p_nvme_compare_now(&job, &request), 0x3000);
+	CHECK_EQ(seen.fd, 7);
+	CHECK(seen.request == NVME_IOCTL_IO_CMD);
+	CHECK_EQ(seen.command.opcode, 0x05);
+	CHECK_EQ(seen.command.cdw11, 5);
+	CHECK_EQ(seen.command.timeout_ms, 0);
+	seen.result = 0x4285;
+	CHECK_EQ(p2p_nvme_compare_now(&job, &request), -EILSEQ);
+	seen.error = EACCES;
+	CHECK_EQ(p2p_nvme_compare_now(&job, &request), -EACCES);
+}
+
+int main(void)
+{
+	static const struct kit_test tests[] = {
+		{ "p2p_nvme_compare() fills the command", fills_the_command },
+		{ "p2p_nvme_result() tells results apart", tells_results_apart },
+		{ "p2p_nvme_compare_now() compares by ioctl", compares_by_ioctl },
+	};
+
+	return kit_main(tests, COUNT(tests));
+}
