@@ -310,4 +310,63 @@ _Static_assert(sizeof(struct p2p_memory_job) == 72, "p2p_memory_job");
 _Static_assert(offsetof(struct p2p_memory_job, pattern) == 32, "p2p_memory_job.pattern");
 _Static_assert(offsetof(struct p2p_memory_job, status) == 64, "p2p_memory_job.status");
 
+/**
+ * fallocate(2), repeated when a signal interrupts it.
+ *
+ * Return: 0 or a negative errno.
+ */
+P2P_EXPORT int p2p_fallocate(int fd, int mode, uint64_t offset, uint64_t length);
+
+/** Progress and control of p2p_nvme_copy(), in memory shared with the caller while it runs. */
+struct p2p_nvme_copy_status {
+	uint64_t bytes_done;
+	uint64_t chunks_done;		/* set in the bitmap by this run */
+	uint64_t commands;
+	uint64_t error_status;		/* NVMe status of the command that failed; 0 for an errno */
+	uint64_t error_src_offset;	/* of that command, bytes, without the base */
+	uint64_t error_dst_offset;
+	uint64_t error_length;
+	uint64_t cancel;		/* written by the caller: not 0 ends the copy */
+};
+
+/**
+ * A copy within one namespace by its own Copy command. Offsets are in bytes;
+ * they, the bases and the chunk size are multiples of the LBA size. Everything
+ * pointed to stays the caller's and must outlive the call.
+ */
+struct p2p_nvme_copy_job {
+	int32_t fd;		/* the namespace: /dev/ngXnY, or the whole block device */
+	uint32_t nsid;
+	uint32_t lba_bytes;	/* power of two */
+	uint32_t workers;	/* commands in flight, 1 to 64 */
+	uint32_t range_lbas;	/* MSSRL: LBAs in one source range, 1 to 65536 */
+	uint32_t command_lbas;	/* MCL: LBAs in one command */
+	uint32_t ranges;	/* MSRC + 1: source ranges in one command, 1 to 256 */
+	uint32_t chunk_bytes;	/* a bit of the bitmap; also the most of one command */
+	uint64_t src_base;	/* where the source begins in the namespace, bytes: a partition's start */
+	uint64_t dst_base;
+	uint64_t extents;	/* const struct p2p_extent[extent_count]; source and destination do not overlap */
+	uint64_t extent_count;
+	uint64_t bitmap;	/* uint8_t[bitmap_bytes], as the pump's */
+	uint64_t bitmap_bytes;
+	uint64_t status;	/* struct p2p_nvme_copy_status */
+};
+
+/**
+ * Lets the drive copy every chunk whose bit is clear on entry, and sets its bit
+ * once the drive has said so (not yet flushed). Ends at the first failure; the
+ * other commands in flight are waited for.
+ *
+ * Return: 0 when every chunk is done; -EIO when the drive refused a command
+ * (@error_status); -ECANCELED with chunks left to do; -EINVAL for a job that
+ * makes no sense; another negative errno when the kernel did not send a command.
+ */
+P2P_EXPORT int p2p_nvme_copy(const struct p2p_nvme_copy_job *job);
+
+_Static_assert(sizeof(struct p2p_nvme_copy_status) == 64, "p2p_nvme_copy_status");
+_Static_assert(offsetof(struct p2p_nvme_copy_status, cancel) == 56, "p2p_nvme_copy_status.cancel");
+_Static_assert(sizeof(struct p2p_nvme_copy_job) == 88, "p2p_nvme_copy_job");
+_Static_assert(offsetof(struct p2p_nvme_copy_job, src_base) == 32, "p2p_nvme_copy_job.src_base");
+_Static_assert(offsetof(struct p2p_nvme_copy_job, status) == 80, "p2p_nvme_copy_job.status");
+
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { constants, fdatasync as fdatasyncOnWorker } from "node:fs";
 import { SyscallError } from "./errors.ts";
-import { bufferAddress, libcCall } from "./load.ts";
+import { bufferAddress, helperCallAsync, libcCall } from "./load.ts";
 import { type MemoryRange, rangeAddress } from "./memory.ts";
 
 /** An open file descriptor with the path it came from, for error messages. */
@@ -14,6 +14,10 @@ export const O_DIRECT = constants.O_DIRECT;
 const O_CLOEXEC = 0o2000000;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_DIOALIGN = 0x2000;
+const FALLOC_KEEP_SIZE = 0x1;
+const FALLOC_PUNCH_HOLE = 0x2;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
 const MAX_OFFSET = (1n << 63n) - 1n;
 
 /** open(2), with O_CLOEXEC; throws SyscallError. */
@@ -64,6 +68,13 @@ export function fdatasync(file: OpenFile): void {
   retrying(() => libcCall("fdatasync", file.path, file.fd));
 }
 
+const LOCK_EX_NB = 2 | 4;
+
+/** Locks a whole file for this process (flock(2)), until it is closed or the process ends; throws EAGAIN when another has it. */
+export function lockExclusively(file: OpenFile): void {
+  libcCall("flock", file.path, file.fd, LOCK_EX_NB);
+}
+
 /** fdatasync(2) on a worker thread: it can take seconds, and signals must still be heard. */
 export function flush(file: OpenFile): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -83,6 +94,42 @@ export function fallocate(file: OpenFile, offset: bigint, lengthBytes: bigint): 
   retrying(() => libcCall("fallocate", file.path, file.fd, 0, checkOffset(offset), checkOffset(lengthBytes)));
 }
 
+/**
+ * Makes a range read as zeroes on a worker thread, fallocate(2) with PUNCH_HOLE and KEEP_SIZE: a hole in a file; on a
+ * block device Write Zeroes, deallocating where the device can, and no data from RAM. Offset and length of a block
+ * device's range are multiples of its LBA size.
+ * @throws SyscallError EOPNOTSUPP where the file system or the device can't.
+ */
+export async function punchHole(file: OpenFile, offset: bigint, lengthBytes: bigint): Promise<void> {
+  const range = [checkOffset(offset), checkOffset(lengthBytes)] as const;
+  const result = await helperCallAsync(
+    "p2p_fallocate",
+    file.fd,
+    FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE,
+    ...range,
+  );
+  if (result < 0) throw new SyscallError("fallocate", -result, file.path);
+}
+
+/** Where data begin at or after an offset, lseek(2) with SEEK_DATA; undefined when none follow. */
+export function seekData(file: OpenFile, from: bigint): bigint | undefined {
+  return seek(file, from, SEEK_DATA);
+}
+
+/** Where a hole begins at or after an offset, the end of the file at the latest; undefined past that. */
+export function seekHole(file: OpenFile, from: bigint): bigint | undefined {
+  return seek(file, from, SEEK_HOLE);
+}
+
+function seek(file: OpenFile, from: bigint, whence: number): bigint | undefined {
+  try {
+    return BigInt(libcCall("lseek", file.path, file.fd, checkOffset(from), whence));
+  } catch (error) {
+    if (error instanceof SyscallError && error.errno === ENXIO) return undefined;
+    throw error;
+  }
+}
+
 /** Direct I/O alignment in bytes as statx(2) tells it; undefined before Linux 6.1, 0 where O_DIRECT can't be. */
 export function directAlignment(file: OpenFile): number | undefined {
   const out = Buffer.alloc(256);
@@ -93,6 +140,7 @@ export function directAlignment(file: OpenFile): number | undefined {
 
 const EINTR = 4;
 const EIO = 5;
+const ENXIO = 6;
 const EAGAIN = 11;
 const MAX_REPEATS = 1000;
 

@@ -4,6 +4,8 @@ import * as files from "./files.ts";
 import { nativeCalls } from "./load.ts";
 import * as memory from "./memory.ts";
 import * as mmio from "./mmio.ts";
+import * as nvmeCommand from "./nvme-command.ts";
+import * as nvmeCopy from "./nvme-copy.ts";
 import * as pump from "./pump.ts";
 
 export type { DeviceSignatures, Signature, TableEntry } from "./blkid.ts";
@@ -11,6 +13,8 @@ export { errnoName, errnoText, MissingLibraryError, SyscallError } from "./error
 export { O_DIRECT, type OpenFile } from "./files.ts";
 export { type Mapping, type MemoryRange, PAGE_BYTES } from "./memory.ts";
 export type { BadRange, MemoryFindings, MemoryPass, MemoryPattern } from "./mmio.ts";
+export type { NvmeCommand } from "./nvme-command.ts";
+export type { NvmeCopyFailure, NvmeCopyJob, NvmeCopyProgress, NvmeCopyRun } from "./nvme-copy.ts";
 export {
   bitmapBytes,
   type CancelMode,
@@ -27,5 +31,14 @@ export {
 } from "./pump.ts";
 
 /** Everything core needs from the native side; passed in, so that core can be tested without it. */
-export const native = { ...blkid, ...files, ...memory, ...mmio, ...pump, nativeCalls };
+export const native = {
+  ...blkid,
+  ...files,
+  ...memory,
+  ...mmio,
+  ...nvmeCommand,
+  ...nvmeCopy,
+  ...pump,
+  nativeCalls,
+};
 export type Native = typeof native;

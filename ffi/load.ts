@@ -21,10 +21,12 @@ const LIBC = {
   mmap: ["int64", ["size_t", "size_t", "int", "int", "int", "int64"]],
   munmap: ["int", ["size_t", "size_t"]],
   ioctl: ["int", ["int", "ulong", "size_t"]],
+  flock: ["int", ["int", "int"]],
   fsync: ["int", ["int"]],
   fdatasync: ["int", ["int"]],
   ftruncate: ["int", ["int", "int64"]],
   fallocate: ["int", ["int", "int", "int64", "int64"]],
+  lseek: ["int64", ["int", "int64", "int"]],
   statx: ["int", ["int", "string", "int", "uint", "size_t"]],
   memcpy: ["size_t", ["size_t", "size_t", "size_t"]],
   memset: ["size_t", ["size_t", "int", "size_t"]],
@@ -42,6 +44,8 @@ const HELPERS = {
   p2p_memory_verify: ["int", ["size_t"]],
   p2p_memory_copy: ["int", ["size_t", "size_t", "size_t"]],
   p2p_register_read: ["int", ["size_t", "size_t", "size_t", "uint32"]],
+  p2p_fallocate: ["int", ["int", "int", "uint64", "uint64"]],
+  p2p_nvme_copy: ["int", ["size_t"]],
 } satisfies Record<string, [string, string[]]>;
 
 /** Version of c-helpers/p2pdma.h that the layouts in this folder follow. */
