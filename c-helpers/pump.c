@@ -112,19 +112,15 @@ static void submit(struct pump *pump, struct slot *slot)
 	set_in_flight(pump, pump->in_flight + 1);
 }
 
-/* A pump that stops waits for nobody: the chunk stays undone then. */
 static void submit_later(struct pump *pump, struct slot *slot, uint64_t delay_ns)
 {
-	if (pump->stopping) {
-		give_up(pump, slot);
-		return;
-	}
 	slot->wake_at = pump->now + delay_ns;
 	if (!pump->waiting || slot->wake_at < pump->wake_at)
 		pump->wake_at = slot->wake_at;
 	set_waiting(pump, pump->waiting + 1);
 }
 
+/* A pump that stops waits for nobody: these chunks stay undone then. */
 static void wake_slots(struct pump *pump)
 {
 	if (!pump->waiting || (!pump->stopping && pump->now < pump->wake_at))
