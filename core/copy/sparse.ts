@@ -70,7 +70,8 @@ export async function mapSource(
 
 /**
  * Holes of at least `least` bytes, their ends moved inwards to block boundaries. Asks at most twice for each `least`
- * bytes: after a short hole it goes on that far, so that a source in a million pieces ends in time.
+ * bytes: after a short hole it goes on that far, so that a source in a million pieces ends in time. A hole may lose
+ * that much of its start; one of twice `least` is never missed.
  * @param most holes kept; when there are more, `least` doubles.
  */
 export async function findHoles(
