@@ -6,8 +6,10 @@ import { copyCommand } from "./copy.ts";
 import { doctorCommand } from "./doctor.ts";
 import { labCommand } from "./lab.ts";
 import { listCommand } from "./list.ts";
+import { migrateCommand } from "./migrate.ts";
 import { resumeCommand } from "./resume.ts";
 import { topoCommand } from "./topo.ts";
+import { verifyCommand } from "./verify.ts";
 
 /** Every subcommand, in the order of the help. */
 export function addCommands(program: Command): void {
@@ -17,6 +19,8 @@ export function addCommands(program: Command): void {
     doctorCommand(),
     copyCommand(),
     resumeCommand(),
+    verifyCommand(),
+    migrateCommand(),
     cmbCommand(),
     captureCommand(),
     labCommand(),

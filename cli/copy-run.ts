@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { copy } from "../core/copy/copy.ts";
+import { dryRun } from "../core/copy/dry-run.ts";
 import { explainCopy } from "../core/copy/explain.ts";
 import type { Receipt } from "../core/copy/receipt.ts";
 import type { CopyEnvironment, CopyHooks, CopyRequest } from "../core/copy/request.ts";
@@ -14,6 +15,7 @@ import type { CliContext } from "./context.ts";
 import type { OutputOptions } from "./copy-options.ts";
 import { askPermission } from "./copy-permission.ts";
 import { type CopyReporter, makeReporter } from "./copy-reporter.ts";
+import { renderDryRun } from "./dry-run-text.ts";
 import { renderExplanation } from "./explain-text.ts";
 import { renderReceipt } from "./receipt-text.ts";
 import { exitCodeOf } from "./report-error.ts";
@@ -48,6 +50,17 @@ export function explain(context: CliContext, request: CopyRequest, asJson: boole
   context.out(asJson ? `${JSON.stringify(explanation, null, 2)}\n` : renderExplanation(explanation));
 }
 
+/** Prints what the copy would do, and ends with the exit code of a refusal where it would be refused. */
+export async function planOnly(
+  context: CliContext,
+  request: CopyRequest,
+  show: CopyPresentation,
+): Promise<void> {
+  const { plan, destinationLines } = await dryRun(environment(), request, show.permission);
+  context.out(show.json ? `${JSON.stringify(plan, null, 2)}\n` : renderDryRun(plan, destinationLines));
+  if (plan.refusal) process.exitCode = plan.refusal.exitCode;
+}
+
 async function present(
   context: CliContext,
   show: CopyPresentation,
@@ -70,7 +83,7 @@ async function present(
   }
 }
 
-function hooksFor(
+export function hooksFor(
   context: CliContext,
   show: CopyPresentation,
   reporter: CopyReporter,
@@ -118,7 +131,7 @@ function problemOf({
 }
 
 /** The first SIGINT or SIGTERM lets what is in flight finish, the second starts nothing more. */
-function catchSignals(reporter: CopyReporter) {
+export function catchSignals(reporter: CopyReporter) {
   const stop = new StopSwitch();
   const onSignal = (signal: NodeJS.Signals) => {
     const isSecond = stop.mode !== undefined;

@@ -74,7 +74,7 @@ export function copyCommand(): Command {
 }
 
 async function run(source: string, destination: string, options: CopyOptions): Promise<void> {
-  const { explain, runCopy } = await import("./copy-run.ts");
+  const { explain, planOnly, runCopy } = await import("./copy-run.ts");
   const request: CopyRequest = {
     ...DEFAULTS,
     ...parseTuning(options),
@@ -88,7 +88,9 @@ async function run(source: string, destination: string, options: CopyOptions): P
     journal: journalOf(options),
   };
   if (options.explain) return explain(processContext, request, options.json ?? false);
-  await runCopy(processContext, request, { ...options, permission: permissionOf(options.allowWrite) });
+  const show = { ...options, permission: permissionOf(options.allowWrite) };
+  if (options.dryRun) return planOnly(processContext, request, show);
+  await runCopy(processContext, request, show);
 }
 
 function journalOf({ journal, restart }: CopyOptions): CopyRequest["journal"] {

@@ -11,6 +11,7 @@ export function renderReceipt(receipt: Receipt): string {
     ["route", route.via === "p2p" ? `peer-to-peer, through ${route.reason}` : `system RAM (${route.reason})`],
     ...stagingLines(staging),
     ["moved", `${bytes.peerToPeer} bytes peer-to-peer, ${bytes.throughRam} bytes through RAM`],
+    ...sparseLines(receipt),
     ...(bytes.before === "0"
       ? []
       : [["before", `${bytes.before} bytes were there already`] as [string, string]]),
@@ -23,7 +24,12 @@ export function renderReceipt(receipt: Receipt): string {
     ...verificationLines(receipt),
     ...badLines(receipt),
   ];
-  return `${lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join("\n")}\n`;
+  return renderRows(lines);
+}
+
+/** Names in one column, what they say in another. */
+export function renderRows(rows: readonly (readonly [string, string])[]): string {
+  return `${rows.map(([name, text]) => `${name.padEnd(12)} ${text}`).join("\n")}\n`;
 }
 
 function describeEnd(end: ReceiptEnd): string {
@@ -55,6 +61,17 @@ function speed(receipt: Receipt): string {
   return `${formatBytes(moved)} in ${(receipt.transferMs / 1000).toFixed(2)} s, ${rate}/s`;
 }
 
+const HOLES_MADE = {
+  left: "left out of the new file",
+  punched: "punched into the file",
+  "write-zeroes": "made by Write Zeroes",
+};
+
+function sparseLines({ sparse }: Receipt): [string, string][] {
+  if (sparse.holeBytes === "0" || !sparse.made) return [];
+  return [["holes", `${sparse.holeBytes} bytes, ${HOLES_MADE[sparse.made]} (found by ${sparse.method})`]];
+}
+
 function verificationLines({ verification }: Receipt): [string, string][] {
   if (!verification) return [["verified", "no (add --verify)"]];
   const { method, equal, throughRamBytes, sourceDigest, destinationDigest, differing } = verification;
@@ -78,7 +95,7 @@ function badLines({ badRanges, mapfile }: Receipt): [string, string][] {
 const MOST_LINES = 10;
 
 /** A receipt is to be read: the rest is in the JSON and the mapfile. */
-function firstOf(lines: readonly string[]): [string, string][] {
+export function firstOf(lines: readonly string[]): [string, string][] {
   const shown = lines.slice(0, MOST_LINES).map((line): [string, string] => ["", line]);
   const more = lines.length - shown.length;
   return more > 0 ? [...shown, ["", `and ${more} more`]] : shown;

@@ -23,7 +23,9 @@ const FATAL = [
  * what the pump is tested against, and what remains where io_uring is forbidden.
  */
 export function runSync(native: Native, job: EngineJob): EngineRun {
-  const progress = { bytesRead: 0n, bytesWritten: 0n, retries: 0n, shortTransfers: 0n, enters: 0n };
+  const progress = {
+    ...{ bytesRead: 0n, bytesWritten: 0n, bytesCompared: 0n, retries: 0n, shortTransfers: 0n, enters: 0n },
+  };
   let cancelled: CancelMode | undefined;
   return {
     done: pumpChunks(native, job, progress, () => cancelled !== undefined),

@@ -3,7 +3,7 @@ import { constants } from "node:os";
 import { type Native, SyscallError } from "../../ffi/index.ts";
 import { type EngineJob, type EngineResult, type EngineRun, StuckRequestsError } from "./engine.ts";
 
-const { ECANCELED, EIO } = constants.errno;
+const { ECANCELED, EILSEQ, EIO } = constants.errno;
 
 /** The fast engine: the C pump on a worker thread, many slots in flight. */
 export function runUring(native: Native, job: EngineJob): EngineRun {
@@ -14,6 +14,7 @@ export function runUring(native: Native, job: EngineJob): EngineRun {
     const rest = { errors: pump.errors(), failedChunks: pump.progress().chunksFailed };
     if (result === 0) return { outcome: "done", ...rest };
     if (result === -ECANCELED) return { outcome: "cancelled", ...rest };
+    if (result === -EILSEQ) return { outcome: "differs", ...rest };
     if (result === -EIO && rest.failedChunks > 0n) return { outcome: "failed", ...rest };
     throw new SyscallError("io_uring", -result, `${job.src.path} -> ${job.dst.path}`);
   };

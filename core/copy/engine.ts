@@ -13,6 +13,7 @@ export type EngineJob = PumpJob;
 export interface EngineProgress {
   readonly bytesRead: bigint;
   readonly bytesWritten: bigint;
+  readonly bytesCompared: bigint;
   readonly retries: bigint;
   readonly shortTransfers: bigint;
   /** io_uring_enter calls; 0 for the sync engine. */
@@ -21,7 +22,7 @@ export interface EngineProgress {
 
 /** How it ended. All I/O is over by then. */
 export interface EngineResult {
-  readonly outcome: "done" | "failed" | "cancelled";
+  readonly outcome: "done" | "failed" | "differs" | "cancelled";
   readonly errors: readonly ChunkError[];
   readonly failedChunks: bigint;
 }
@@ -45,7 +46,7 @@ export function startEngine(native: Native, name: EngineName, job: EngineJob): E
 }
 
 const NOTHING: EngineProgress = {
-  ...{ bytesRead: 0n, bytesWritten: 0n, retries: 0n, shortTransfers: 0n, enters: 0n },
+  ...{ bytesRead: 0n, bytesWritten: 0n, bytesCompared: 0n, retries: 0n, shortTransfers: 0n, enters: 0n },
 };
 
 /** Counts over several runs, the one at work included. */
@@ -64,6 +65,7 @@ export class Tally {
     return {
       bytesRead: before.bytesRead + now.bytesRead,
       bytesWritten: before.bytesWritten + now.bytesWritten,
+      bytesCompared: before.bytesCompared + now.bytesCompared,
       retries: before.retries + now.retries,
       shortTransfers: before.shortTransfers + now.shortTransfers,
       enters: before.enters + now.enters,

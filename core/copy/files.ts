@@ -24,7 +24,7 @@ export function openBoth(
   isPeerToPeer: boolean,
   isExclusive: boolean,
 ): Files {
-  const source = openDirect(native, src, constants.O_RDONLY, isPeerToPeer);
+  const source = openReadable(native, src, isPeerToPeer);
   try {
     return { src: source, dst: openDirect(native, dst, destinationFlags(dst, isExclusive), isPeerToPeer) };
   } catch (error) {
@@ -42,6 +42,11 @@ export function reserve(
 ): void {
   if (dst.kind !== "file") return;
   for (const { dstOffset, lengthBytes } of extents) reserveOne(native, files.dst, dstOffset, lengthBytes);
+}
+
+/** Opens one end for direct reading. */
+export function openReadable(native: Native, end: Endpoint, isPeerToPeer: boolean): OpenFile {
+  return openDirect(native, end, constants.O_RDONLY, isPeerToPeer);
 }
 
 export function closeBoth(native: Native, files: Files): void {

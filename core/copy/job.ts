@@ -3,9 +3,9 @@ import { unlinkSync } from "node:fs";
 import { type Extent, errnoName, SyscallError } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
-import { clearChunks, emptyBitmap, stretches, sumBytes } from "../journal/bitmap.ts";
+import { clearChunks, stretches, sumBytes } from "../journal/bitmap.ts";
 import { type EndIdentity, identityOf } from "../journal/identity.ts";
-import { type BadRange, dataExtents, durableChunks } from "../journal/journal.ts";
+import type { BadRange } from "../journal/journal.ts";
 import { type MapStatus, mapOf, renderMapfile } from "../journal/mapfile.ts";
 import { replaceFile } from "../journal/store.ts";
 import { readDestination, readSource } from "./endpoint.ts";
@@ -13,13 +13,15 @@ import { StuckRequestsError, Tally } from "./engine.ts";
 import { isResumable, lostDevices } from "./faults.ts";
 import { closeBoth, openBoth, reserve, settle } from "./files.ts";
 import { JournalKeeper, reasonOf } from "./keeper.ts";
-import { type Bench, type LostRange, moveData } from "./mover.ts";
+import { type Layout, layOut, makeHoles, withoutHoles } from "./layout.ts";
+import { type LostRange, type Moved, moveData } from "./mover.ts";
+import type { Bench } from "./pass.ts";
 import { type CopyPlan, planRoute } from "./prepare.ts";
 import { makeReceipt, type Receipt } from "./receipt.ts";
 import type { CopyEnvironment, CopyHooks } from "./request.ts";
 import { needsExclusive } from "./safety.ts";
 import type { Verification } from "./verify.ts";
-import { verifyCopy } from "./verify-copy.ts";
+import { type Comparer, openComparer, verifiedInline, verifyCopy } from "./verify-copy.ts";
 
 /**
  * Carries a planned copy out: staging memory, both ends open, data, durability, verification.
@@ -76,41 +78,69 @@ async function withTimeLimit<T>({ plan, hooks }: Bench, work: () => Promise<T>):
 
 /** Everything from the first journal to the last. */
 async function transfer(bench: Bench) {
-  const { plan, env, files } = bench;
-  const { data, bitmap } = layOut(plan);
-  const bytesBefore = sumBytes(stretches(data, plan.request.chunkBytes, bitmap, true));
-  const keeper = await beforeFirstByte(bench, data, bitmap);
+  const { plan } = bench;
+  let layout = await layOut(bench);
+  const done = () => stretches(layout.data, plan.request.chunkBytes, layout.bitmap, true);
+  const bytesBefore = sumBytes(done());
+  const keeper = await beforeFirstByte(bench, layout);
+  const comparer: Comparer = plan.request.verify ? openComparer(bench) : { reason: null };
   try {
-    const lost = await moveData(bench, data, bitmap);
-    lost.push(...copyLastBlock(bench));
-    refuseRubbish(bench);
-    await settle(env.native, files.dst, plan.dst, plan.range, plan.inPlace);
+    const holes = layout.holes.length > 0 ? await makeHoles(bench, layout) : "left";
+    if (holes === undefined) {
+      layout = withoutHoles(bench);
+      await keeper?.replan(layout);
+    }
+    const moved = await move(bench, layout, comparer);
     const durableAt = performance.now();
-    warnOfChange(bench);
-    const mapfile = await writeMapfile(plan, [], lost, "finished");
-    const verification = plan.request.verify ? await verifyCopy(bench, lost) : null;
-    const badRanges = lost.map(badRangeOf);
+    const mapfile = await writeMapfile(plan, [], moved.lost, "finished");
+    const verification = await verify(bench, moved, comparer);
+    const badRanges = moved.lost.map(badRangeOf);
     await close(keeper, verification, badRanges, () =>
-      clearChunks(data, plan.request.chunkBytes, bitmap, differingOf(verification)),
+      clearChunks(layout.data, plan.request.chunkBytes, layout.bitmap, differingOf(verification)),
     );
-    return { durableAt, verification, bytesBefore, badRanges, mapfile };
+    const sparse = { method: layout.method, holeBytes: sumBytes(layout.holes), made: holes };
+    return { durableAt, verification, bytesBefore, badRanges, mapfile, sparse };
   } catch (error) {
-    await writeMapfile(plan, stretches(data, plan.request.chunkBytes, bitmap, true), [], "untried");
-    throw await concluded(error, keeper, bench.hooks);
+    const conclusion = await concluded(error, keeper, bench.hooks);
+    await writeMapfile(plan, done(), [], "untried").catch((problem: unknown) => {
+      bench.hooks.warn(`the mapfile could not be written: ${reasonOf(problem)}`);
+    });
+    throw conclusion;
+  } finally {
+    if ("close" in comparer) comparer.close();
   }
 }
 
+/** Data, tail, durability. */
+async function move(bench: Bench, layout: Layout, comparer: Comparer): Promise<Moved> {
+  const { env, plan, files } = bench;
+  const inline = plan.request.verify === "inline" && "target" in comparer ? comparer.target : undefined;
+  const { lost, differing } = await moveData(bench, layout.data, layout.bitmap, inline);
+  const all = [...lost, ...copyLastBlock(bench)];
+  refuseRubbish(bench);
+  await settle(env.native, files.dst, plan.dst, plan.range, plan.inPlace);
+  warnOfChange(bench);
+  return { lost: all, differing };
+}
+
+async function verify(bench: Bench, moved: Moved, comparer: Comparer): Promise<Verification | null> {
+  const { verify: when, hash } = bench.plan.request;
+  if (!when) return null;
+  if (when === "inline" && "target" in comparer) return verifiedInline(bench, moved.differing);
+  if (when === "inline" && !hash) {
+    const reason = "reason" in comparer ? comparer.reason : null;
+    bench.hooks.warn(`comparing afterwards, because each chunk can't be compared by the drive: ${reason}`);
+  }
+  return verifyCopy(bench, moved.lost, comparer);
+}
+
 /** Space and the first journal. When either can't be had, nothing was written, and a file made for this is removed. */
-async function beforeFirstByte(
-  bench: Bench,
-  data: readonly Extent[],
-  bitmap: Buffer,
-): Promise<JournalKeeper | undefined> {
+async function beforeFirstByte(bench: Bench, layout: Layout): Promise<JournalKeeper | undefined> {
   const { env, plan, files } = bench;
   try {
-    reserve(env.native, files, plan.dst, [plan.range]);
+    reserve(env.native, files, plan.dst, layout.holes.length > 0 ? layout.data : [plan.range]);
     if (plan.journalPath === undefined) return undefined;
-    const keeper = new JournalKeeper(bench, plan.journalPath, data, bitmap, destinationIdentity(bench));
+    const keeper = new JournalKeeper(bench, plan.journalPath, layout, destinationIdentity(bench));
     await keeper.begin();
     return keeper;
   } catch (error) {
@@ -163,14 +193,6 @@ async function concluded(
   const [code, exit] = isOurs ? [error.code, error.exitCode] : (["STOPPED", ExitCode.stopped] as const);
   const hint = `p2pdma resume ${keeper.path} goes on from there`;
   return new P2pdmaError(code, exit, error.message, { hint, cause: error });
-}
-
-/** What is moved and what of it is there already. */
-function layOut({ resumed, range, request }: CopyPlan): { data: Extent[]; bitmap: Buffer } {
-  if (resumed) return { data: dataExtents(resumed), bitmap: durableChunks(resumed) };
-  const { srcOffset, dstOffset, bodyBytes } = range;
-  const data = bodyBytes > 0n ? [{ srcOffset, dstOffset, lengthBytes: bodyBytes }] : [];
-  return { data, bitmap: emptyBitmap(data, request.chunkBytes) };
 }
 
 /** Bytes behind the last whole block: merged with what the destination's block holds. */

@@ -2,7 +2,6 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Extent } from "../../ffi/index.ts";
 import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { emptyBitmap, packBits, stretches, sumBytes } from "../journal/bitmap.ts";
@@ -19,7 +18,8 @@ import { journalDirectory, replaceFile } from "../journal/store.ts";
 import type { SystemView } from "../sysfs.ts";
 import { VERSION } from "../version.ts";
 import { isProviderAlive } from "./faults.ts";
-import type { Bench } from "./mover.ts";
+import type { Layout } from "./layout.ts";
+import type { Bench } from "./pass.ts";
 import type { CopyPlan } from "./prepare.ts";
 import type { CopyEnvironment, CopyHooks, CopyRequest, JournalRequest } from "./request.ts";
 
@@ -39,11 +39,10 @@ export class JournalKeeper {
   constructor(
     private readonly bench: Bench,
     readonly path: string,
-    private readonly data: readonly Extent[],
-    private readonly bitmap: Buffer,
+    private layout: Layout,
     private readonly destination: EndIdentity,
   ) {
-    this.#durable = Buffer.from(bitmap);
+    this.#durable = Buffer.from(layout.bitmap);
   }
 
   /** The first journal, before anything is written; then one every so often. */
@@ -56,6 +55,18 @@ export class JournalKeeper {
         );
       });
     }, this.bench.plan.request.checkpointMs);
+  }
+
+  /** Another layout, of which nothing is done yet. */
+  replan(layout: Layout): Promise<void> {
+    this.#busy = this.#busy
+      .catch(() => {})
+      .then(() => {
+        this.layout = layout;
+        this.#durable = Buffer.from(layout.bitmap);
+        return this.#write("running", []);
+      });
+    return this.#busy;
   }
 
   /** Writes down what is durable by now; one after the other. */
@@ -76,7 +87,7 @@ export class JournalKeeper {
   async #snapshot(state: Journal["state"], bad: readonly BadRange[]): Promise<void> {
     const { env, route, files, hooks } = this.bench;
     const { provider } = route.staging;
-    const snapshot = Buffer.from(this.bitmap);
+    const snapshot = Buffer.from(this.layout.bitmap);
     if (provider && !isProviderAlive(env.sys, provider)) {
       this.#broken ??= new Error(`the provider ${provider.bdf} no longer answers`);
     }
@@ -94,7 +105,7 @@ export class JournalKeeper {
   }
 
   get durableBytes(): bigint {
-    return sumBytes(stretches(this.data, this.bench.plan.request.chunkBytes, this.#durable, true));
+    return sumBytes(stretches(this.layout.data, this.bench.plan.request.chunkBytes, this.#durable, true));
   }
 
   #write(state: Journal["state"], badRanges: readonly BadRange[]): Promise<void> {
@@ -118,7 +129,9 @@ export class JournalKeeper {
       inPlace: plan.inPlace,
       chunkBytes: request.chunkBytes,
       options: optionsOf(request),
-      data: isDone ? [] : this.data.map((one) => [one.srcOffset.toString(), one.lengthBytes.toString()]),
+      data: isDone
+        ? []
+        : this.layout.data.map((one) => [one.srcOffset.toString(), one.lengthBytes.toString()]),
       durableBytes: isDone ? range.lengthBytes.toString() : this.durableBytes.toString(),
       bitmap: packBits(isDone ? emptyBitmap([], request.chunkBytes) : this.#durable),
       badRanges: [...badRanges],

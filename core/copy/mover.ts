@@ -1,24 +1,7 @@
 // SPDX-License-Identifier: MIT
-import type { ChunkError, Extent } from "../../ffi/index.ts";
-import { P2pdmaError } from "../errors.ts";
-import { ExitCode } from "../exit-codes.ts";
+import type { ChunkError, CompareTarget, Extent } from "../../ffi/index.ts";
 import { emptyBitmap, stretches, sumBytes } from "../journal/bitmap.ts";
-import { type EngineResult, type EngineRun, startEngine, type Tally } from "./engine.ts";
-import { chunkFailure, interrupted, lostDevices } from "./faults.ts";
-import type { Files } from "./files.ts";
-import type { CopyPlan } from "./prepare.ts";
-import type { CopyEnvironment, CopyHooks, CopyPhase } from "./request.ts";
-import type { Route } from "./route.ts";
-
-/** What a copy works with once everything is open and mapped. */
-export interface Bench {
-  readonly env: CopyEnvironment;
-  readonly plan: CopyPlan;
-  readonly route: Route;
-  readonly files: Files;
-  readonly hooks: CopyHooks;
-  readonly tally: Tally;
-}
+import { type Bench, runPass, stopUnlessSkippable } from "./pass.ts";
 
 /** A stretch of the source that could not be brought over. */
 export interface LostRange extends Extent {
@@ -26,91 +9,48 @@ export interface LostRange extends Extent {
   readonly errno: number;
 }
 
-interface Pass {
-  readonly extents: readonly Extent[];
-  readonly bitmap: Buffer;
-  readonly chunkBytes: number;
-  readonly retries: number;
-  readonly stopOnError: boolean;
-  readonly phase: CopyPhase;
-  /** Bytes done before, and in all, for the progress. */
-  readonly doneBefore: bigint;
-  readonly totalBytes: bigint;
+/** What came of moving the data. */
+export interface Moved {
+  /** Nothing unless errors are to be skipped. */
+  readonly lost: readonly LostRange[];
+  /** What the drive found to differ right after it was written. */
+  readonly differing: readonly ChunkError[];
 }
-
-const PROGRESS_INTERVAL_MS = 100;
 
 /**
  * Moves what the bitmap says is missing.
- * @returns what stayed behind, which is nothing unless errors are to be skipped
+ * @param compare has every chunk compared by the drive right after it was written
  * @throws P2pdmaError INTERRUPTED, STOPPED (time is up) or COPY_FAILED
  */
-export async function moveData(bench: Bench, data: readonly Extent[], bitmap: Buffer): Promise<LostRange[]> {
-  const { request } = bench.plan;
-  const { chunkBytes, retries, onError } = request;
-  const totalBytes = sumBytes(data);
-  const doneBefore = sumBytes(stretches(data, chunkBytes, bitmap, true));
-  const result = await runPass(bench, {
-    ...{ extents: data, bitmap, chunkBytes, retries, doneBefore, totalBytes, phase: "copy" },
+export async function moveData(
+  bench: Bench,
+  data: readonly Extent[],
+  bitmap: Buffer,
+  compare: CompareTarget | undefined,
+): Promise<Moved> {
+  const { chunkBytes, retries, onError } = bench.plan.request;
+  const { outcome, errors, failedChunks } = await runPass(bench, {
+    ...{ extents: data, bitmap, chunkBytes, retries, phase: "copy", totalBytes: sumBytes(data) },
+    ...stagesFor(compare),
+    doneBefore: sumBytes(stretches(data, chunkBytes, bitmap, true)),
     stopOnError: onError === "stop",
   });
-  if (result.outcome === "done") return [];
-  stopUnlessSkippable(bench, result);
-  return rescue(bench, stretches(data, chunkBytes, bitmap, false), result.errors);
+  const differing = errors.filter(isDifference);
+  if (outcome === "done" || outcome === "differs") return { lost: [], differing };
+  const failures = errors.filter((error) => !isDifference(error));
+  stopUnlessSkippable(bench, { outcome, errors: failures, failedChunks });
+  const rescued = await rescue(bench, stretches(data, chunkBytes, bitmap, false), failures, compare);
+  return { lost: rescued.lost, differing: [...differing, ...rescued.differing] };
 }
 
-/** One run of the engine, watched. */
-async function runPass(bench: Bench, pass: Pass): Promise<EngineResult> {
-  const { env, plan, route, files, hooks, tally } = bench;
-  const { request, range } = plan;
-  const run = startEngine(env.native, request.engine, {
-    ...files,
-    ...pass,
-    slots: route.staging.slots,
-    blockBytes: range.blockBytes,
-    retryDelayMs: request.retryDelayMs,
-    rateBytesPerSecond: Number(request.rate ?? 0n),
-    ioPriority: request.ioPriority,
-    fixedBuffers: route.via === "ram",
-  });
-  tally.begin(run);
-  const report = () => {
-    const bytesDone = pass.doneBefore + run.progress().bytesWritten;
-    hooks.onProgress?.({ phase: pass.phase, bytesDone, bytesTotal: pass.totalBytes, depth: route.depth });
-    abandonWhenLost(bench, run);
-  };
-  const ticker = setInterval(report, PROGRESS_INTERVAL_MS);
-  try {
-    const result = await hooks.stop.during(run, run.done);
-    report();
-    if (result.outcome === "cancelled" && hooks.stop.mode) {
-      const bytesDone = pass.doneBefore + run.progress().bytesWritten;
-      throw interrupted(hooks.stop, plan.dst, bytesDone, pass.totalBytes);
-    }
-    return result;
-  } finally {
-    clearInterval(ticker);
-  }
+function stagesFor(compare: CompareTarget | undefined) {
+  return compare ? ({ stages: "copy+compare", compare } as const) : ({ stages: "copy" } as const);
 }
 
-/** A device that is gone fails every request: no use to try them all, with all their retries. */
-function abandonWhenLost({ env, plan, route }: Bench, run: EngineRun): void {
-  const { src, dst } = plan;
-  if (lostDevices(env.sys, src, dst, route.staging.provider).length > 0) run.cancel("abort");
-}
+const EILSEQ = 84;
 
-function stopUnlessSkippable({ env, plan, route }: Bench, { errors, failedChunks }: EngineResult): void {
-  const { src, dst, request } = plan;
-  const lost = lostDevices(env.sys, src, dst, route.staging.provider);
-  const cause = errors.find(({ isFatal }) => isFatal) ?? errors[0];
-  const what = cause ? chunkFailure(cause, src, dst) : `Cannot copy "${src.path}" to "${dst.path}"`;
-  if (lost.length > 0) {
-    throw new P2pdmaError("COPY_FAILED", ExitCode.failed, `${what}: ${lost.join(", ")}`);
-  }
-  if (request.onError === "skip" && cause && !cause.isFatal) return;
-  throw new P2pdmaError("COPY_FAILED", ExitCode.failed, what, {
-    hint: `${failedChunks} chunks failed; the destination is incomplete`,
-  });
+function isDifference({ direction, errno }: ChunkError): boolean {
+  return direction === "compare" && errno === EILSEQ;
 }
 
 const SHRINK = 8;
@@ -123,31 +63,41 @@ async function rescue(
   bench: Bench,
   failed: readonly Extent[],
   errors: readonly ChunkError[],
-): Promise<LostRange[]> {
-  const { chunkBytes } = bench.plan.request;
+  compare: CompareTarget | undefined,
+): Promise<Moved> {
+  const { chunkBytes, retries } = bench.plan.request;
   const { blockBytes } = bench.plan.range;
   const totalBytes = sumBytes(failed);
   let left = failed;
   let causes = errors;
+  let differing: ChunkError[] = [];
   for (let size = chunkBytes; size > blockBytes && left.length > 0; ) {
     size = Math.max(blockBytes, Math.floor(size / SHRINK / blockBytes) * blockBytes);
     const bitmap = emptyBitmap(left, size);
     const result = await runPass(bench, {
       ...{ extents: left, bitmap, chunkBytes: size, stopOnError: false, phase: "rescue", totalBytes },
+      ...stagesFor(compare),
       doneBefore: totalBytes - sumBytes(left),
-      retries: size === blockBytes ? Math.min(1, bench.plan.request.retries) : 0,
+      retries: size === blockBytes ? Math.min(1, retries) : 0,
     });
-    if (result.outcome !== "done") stopUnlessSkippable(bench, result);
+    causes = result.errors.filter((error) => !isDifference(error));
+    differing = result.errors.filter(isDifference);
+    if (result.outcome === "failed" || result.outcome === "cancelled") {
+      stopUnlessSkippable(bench, { ...result, errors: causes });
+    }
     left = stretches(left, size, bitmap, false);
-    causes = result.errors;
   }
-  return left.map((range) => ({ ...range, ...causeOf(range, causes) }));
+  const lost = left.map((range) => ({ ...range, ...causeOf(range, causes) }));
+  return { lost: lost.filter((range) => !differing.some((one) => touches(one, range))), differing };
+}
+
+function touches(a: Pick<Extent, "srcOffset" | "lengthBytes">, b: Pick<Extent, "srcOffset" | "lengthBytes">) {
+  return a.srcOffset < b.srcOffset + b.lengthBytes && b.srcOffset < a.srcOffset + a.lengthBytes;
 }
 
 /** The log of errors is bounded; what has no record of its own failed like the last one that has. */
 function causeOf(range: Extent, causes: readonly ChunkError[]): Pick<LostRange, "direction" | "errno"> {
-  const end = range.srcOffset + range.lengthBytes;
-  const own = causes.find(({ srcOffset }) => srcOffset >= range.srcOffset && srcOffset < end);
-  const { direction, errno } = own ?? causes.at(-1) ?? { direction: "read", errno: 0 };
+  const { direction, errno } = causes.find((one) => touches(one, range)) ??
+    causes.at(-1) ?? { direction: "read", errno: 0 };
   return { direction, errno };
 }

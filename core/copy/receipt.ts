@@ -5,8 +5,10 @@ import type { Residency } from "../p2pmem/residency.ts";
 import type { Identity } from "./disk.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EngineName, EngineProgress } from "./engine.ts";
+import type { HoleMethod } from "./layout.ts";
 import type { CopyRange } from "./range.ts";
 import type { Route } from "./route.ts";
+import type { SourceMap } from "./sparse.ts";
 import type { Verification } from "./verify.ts";
 
 /** One end of the copy as the receipt names it. Byte counts that can pass 2^53 are strings. */
@@ -48,6 +50,13 @@ export interface Receipt {
     /** On the destination already when a resumed copy went on. */
     readonly before: string;
   };
+  /** Parts of the source that read as zeroes and were not moved. */
+  readonly sparse: {
+    readonly method: SourceMap["method"];
+    readonly holeBytes: string;
+    /** How they came to be on the destination; left: a new file has them by itself. null: the zeros were moved. */
+    readonly made: HoleMethod | null;
+  };
   /** Stretches of the source that could not be brought over (exit code 5). */
   readonly badRanges: readonly BadRange[];
   readonly mapfile: string | null;
@@ -76,6 +85,11 @@ export interface ReceiptParts {
   readonly range: CopyRange;
   readonly journalPath: string | undefined;
   readonly bytesBefore: bigint;
+  readonly sparse: {
+    readonly method: SourceMap["method"];
+    readonly holeBytes: bigint;
+    readonly made: HoleMethod | undefined;
+  };
   readonly badRanges: readonly BadRange[];
   readonly mapfile: string | undefined;
   readonly route: Route;
@@ -92,7 +106,7 @@ export interface ReceiptParts {
 export function makeReceipt(parts: ReceiptParts): Receipt {
   const { src, dst, range, route, progress } = parts;
   const missing = parts.badRanges.reduce((sum, { lengthBytes }) => sum + BigInt(lengthBytes), 0n);
-  const moved = (range.lengthBytes - parts.bytesBefore - missing).toString();
+  const moved = (range.lengthBytes - parts.bytesBefore - parts.sparse.holeBytes - missing).toString();
   const isPeerToPeer = route.via === "p2p";
   return {
     schema: "p2pdma.copy/1",
@@ -105,6 +119,11 @@ export function makeReceipt(parts: ReceiptParts): Receipt {
       peerToPeer: isPeerToPeer ? moved : "0",
       throughRam: isPeerToPeer ? "0" : moved,
       before: parts.bytesBefore.toString(),
+    },
+    sparse: {
+      method: parts.sparse.method,
+      holeBytes: parts.sparse.holeBytes.toString(),
+      made: parts.sparse.made ?? null,
     },
     badRanges: parts.badRanges,
     mapfile: parts.mapfile ?? null,

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+import { P2pdmaError } from "../errors.ts";
+import { type DestinationReport, describeDestination } from "./destination-report.ts";
+import { readDestination, readSource } from "./endpoint.ts";
+import { type Explanation, explainCopy } from "./explain.ts";
+import { openReadable } from "./files.ts";
+import { journalPathFor } from "./keeper.ts";
+import { depthOf } from "./prepare.ts";
+import { resolveRange } from "./range.ts";
+import { type CopyEnvironment, type CopyRequest, checkShape } from "./request.ts";
+import {
+  checkDestination,
+  checkOverlap,
+  describeDevice,
+  noPermission,
+  type WritePermission,
+} from "./safety.ts";
+import { mapSource } from "./sparse.ts";
+
+/** What a copy would do: `p2pdma copy --dry-run --json`. Byte counts are decimal strings. */
+export interface DryRun {
+  readonly schema: "p2pdma.dry-run/1";
+  readonly source: { readonly path: string; readonly description: string; readonly startBytes: string };
+  readonly destination: DestinationReport & { readonly startBytes: string };
+  readonly lengthBytes: string;
+  /** Left out because they read as zeroes. */
+  readonly holeBytes: string;
+  readonly chunkBytes: number;
+  readonly depth: number;
+  readonly explanation: Explanation;
+  readonly journal: string | null;
+  readonly warnings: readonly string[];
+  /** Why it would be refused as it stands, with the exit code it would end with. */
+  readonly refusal: {
+    readonly exitCode: number;
+    readonly message: string;
+    readonly hint: string | null;
+  } | null;
+}
+
+/**
+ * Plans a copy and opens nothing for writing.
+ * @returns the plan, and the lines that tell of the destination
+ * @throws P2pdmaError for what is wrong with the request itself
+ */
+export async function dryRun(
+  env: CopyEnvironment,
+  request: CopyRequest,
+  permission: WritePermission,
+): Promise<{ plan: DryRun; destinationLines: string[] }> {
+  checkShape(request);
+  const src = readSource(env.sys, env.native, request.source);
+  const dst = readDestination(env.sys, env.native, request.destination);
+  const range = resolveRange(src, dst, request);
+  const { report, lines } = describeDestination(env, dst, request.overwrite, permission);
+  const warnings: string[] = [];
+  const warn = (text: string) => void warnings.push(text);
+  const plan: DryRun = {
+    schema: "p2pdma.dry-run/1",
+    source: { path: src.path, description: describeDevice(src), startBytes: range.srcOffset.toString() },
+    destination: { ...report, startBytes: range.dstOffset.toString() },
+    lengthBytes: range.lengthBytes.toString(),
+    holeBytes: (await holeBytes(env, request, src, range)).toString(),
+    chunkBytes: request.chunkBytes,
+    depth: depthOf(request, range).depth,
+    explanation: explainCopy(env, request),
+    journal: journalPathFor(env, request, { src, dst, range }, { warn }) ?? null,
+    warnings,
+    refusal: refusalOf(() => {
+      checkOverlap(src, dst, range);
+      checkDestination(env, dst, request.overwrite);
+      if (report.permission === "missing") throw noPermission(dst);
+    }),
+  };
+  return { plan, destinationLines: lines };
+}
+
+async function holeBytes(
+  { native, sys }: CopyEnvironment,
+  request: CopyRequest,
+  src: Parameters<typeof mapSource>[3],
+  range: Parameters<typeof mapSource>[4],
+): Promise<bigint> {
+  if (request.sparse === "never") return 0n;
+  const file = openReadable(native, src, false);
+  try {
+    return (await mapSource(native, sys, file, src, range, request.chunkBytes)).holeBytes;
+  } finally {
+    native.close(file);
+  }
+}
+
+function refusalOf(checks: () => void): DryRun["refusal"] {
+  try {
+    checks();
+    return null;
+  } catch (error) {
+    if (!(error instanceof P2pdmaError)) throw error;
+    return { exitCode: error.exitCode, message: error.message, hint: error.hint ?? null };
+  }
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+import type { CompareTarget, Extent, PumpStages } from "../../ffi/index.ts";
+import { P2pdmaError } from "../errors.ts";
+import { ExitCode } from "../exit-codes.ts";
+import { type EngineResult, type EngineRun, startEngine, type Tally } from "./engine.ts";
+import { chunkFailure, interrupted, lostDevices } from "./faults.ts";
+import type { Files } from "./files.ts";
+import type { CopyPlan } from "./prepare.ts";
+import type { CopyEnvironment, CopyHooks, CopyPhase } from "./request.ts";
+import type { Route } from "./route.ts";
+
+/** What a copy works with once everything is open and mapped. */
+export interface Bench {
+  readonly env: CopyEnvironment;
+  readonly plan: CopyPlan;
+  readonly route: Route;
+  readonly files: Files;
+  readonly hooks: CopyHooks;
+  readonly tally: Tally;
+}
+
+/** One run of the engine over some extents. */
+export interface Pass {
+  readonly phase: CopyPhase;
+  readonly extents: readonly Extent[];
+  readonly bitmap: Buffer;
+  readonly chunkBytes: number;
+  readonly retries: number;
+  readonly stopOnError: boolean;
+  readonly stages?: PumpStages;
+  readonly compare?: CompareTarget | undefined;
+  /** Bytes done before, and in all, for the progress. */
+  readonly doneBefore: bigint;
+  readonly totalBytes: bigint;
+}
+
+const PROGRESS_INTERVAL_MS = 100;
+
+/**
+ * Runs the engine, watched: progress, stop requests, devices that vanish.
+ * @throws P2pdmaError INTERRUPTED or STOPPED when it was told to stop
+ */
+export async function runPass(bench: Bench, pass: Pass): Promise<EngineResult> {
+  const { env, plan, hooks, tally } = bench;
+  const run = startEngine(env.native, plan.request.engine, engineJob(bench, pass));
+  tally.begin(run);
+  const bytesDone = () => {
+    const { bytesWritten, bytesCompared } = run.progress();
+    return pass.doneBefore + (pass.stages === "compare" ? bytesCompared : bytesWritten);
+  };
+  const report = () => {
+    const { phase, totalBytes: bytesTotal } = pass;
+    hooks.onProgress?.({ phase, bytesDone: bytesDone(), bytesTotal, depth: bench.route.depth });
+    abandonWhenLost(bench, run);
+  };
+  const ticker = setInterval(report, PROGRESS_INTERVAL_MS);
+  try {
+    const result = await hooks.stop.during(run, run.done);
+    report();
+    const isStopped = result.outcome === "cancelled" && hooks.stop.mode !== undefined;
+    if (isStopped) throw interrupted(hooks.stop, plan.dst, bytesDone(), pass.totalBytes);
+    return result;
+  } finally {
+    clearInterval(ticker);
+  }
+}
+
+function engineJob({ plan, route, files }: Bench, pass: Pass) {
+  const { request, range } = plan;
+  return {
+    ...files,
+    ...pass,
+    slots: route.staging.slots,
+    blockBytes: range.blockBytes,
+    retryDelayMs: request.retryDelayMs,
+    rateBytesPerSecond: Number(request.rate ?? 0n),
+    ioPriority: request.ioPriority,
+    fixedBuffers: route.staging.provider === undefined,
+  };
+}
+
+/** A device that is gone fails every request: no use to try them all, with all their retries. */
+function abandonWhenLost({ env, plan, route }: Bench, run: EngineRun): void {
+  const { src, dst } = plan;
+  if (lostDevices(env.sys, src, dst, route.staging.provider).length > 0) run.cancel("abort");
+}
+
+/** Returns only when what failed may be left behind. @throws P2pdmaError COPY_FAILED */
+export function stopUnlessSkippable(
+  { env, plan, route }: Bench,
+  { errors, failedChunks }: EngineResult,
+): void {
+  const { src, dst, request } = plan;
+  const lost = lostDevices(env.sys, src, dst, route.staging.provider);
+  const cause = errors.find(({ isFatal }) => isFatal) ?? errors[0];
+  const what = cause ? chunkFailure(cause, src, dst) : `Cannot copy "${src.path}" to "${dst.path}"`;
+  if (lost.length > 0) throw new P2pdmaError("COPY_FAILED", ExitCode.failed, `${what}: ${lost.join(", ")}`);
+  if (request.onError === "skip" && cause && !cause.isFatal) return;
+  throw new P2pdmaError("COPY_FAILED", ExitCode.failed, what, {
+    hint: `${failedChunks} chunks failed; the destination is incomplete`,
+  });
+}
