@@ -35,8 +35,13 @@ export const DEFAULT_TRACE_EVENTS = [
   "pci_nvme_io_cmd",
 ] as const;
 
+/**
+ * QEMU 7.2 refuses data in a drive's own CMB when an SGL of several segments in RAM describes them ("Invalid Use of
+ * Controller Memory Buffer"), which the block layer makes of merged requests. It has no trouble with PRP lists.
+ */
+const NO_SGL = "nvme.sgl_threshold=0";
 /** `panic=-1` with `-no-reboot` makes QEMU end at a panic. */
-const KERNEL_ARGS = ["console=ttyS0", "panic=-1"];
+const KERNEL_ARGS = ["console=ttyS0", "panic=-1", NO_SGL];
 
 /** Slots of the root bus; pci-args.ts leaves those below 0x10 to us. */
 const SERIAL_SLOT = 1;
