@@ -6,11 +6,11 @@ export type Owner = Journal["process"];
 
 /** This process, so that another one can tell whether it still lives. */
 export function ownProcess(sys: SystemView): Owner {
-  return {
-    pid: process.pid,
-    startTicks: startTicksOf(sys, process.pid) ?? "unknown",
-    bootId: bootIdOf(sys),
-  };
+  return ownerOf(sys, process.pid);
+}
+
+export function ownerOf(sys: SystemView, pid: number): Owner {
+  return { pid, startTicks: startTicksOf(sys, pid) ?? "unknown", bootId: bootIdOf(sys) };
 }
 
 /** True when the process that wrote a journal still runs: its number alone may have been given away again. */
