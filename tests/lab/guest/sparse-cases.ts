@@ -124,14 +124,17 @@ function compare(file: OpenFile, nsid: number, lbaBytes: number, offset: bigint,
 }
 
 async function compareCases(): Promise<void> {
-  for (const path of [a.path, b.path, `${n.path}p2`]) {
+  for (const [path, at] of [
+    [a.path, 5n * GIB], // behind the file system
+    [b.path, 5n * GIB],
+    [`${n.path}p2`, 8n * BigInt(MIB)],
+  ] as const) {
     await check(
       `${nameOf(path)}: a Compare of maxBytes at the right place, and one flipped bit`,
       async () => {
         const target = compareTargetOf(env, readSource(sys, native, path));
         if (typeof target === "string") throw new Error(target);
         const { charDevice, nsid, lbaBytes, baseBytes, maxBytes } = target;
-        const at = 8n * BigInt(MIB);
         const content = native.alignedBuffer(maxBytes);
         randomContent(maxBytes).copy(content);
         writeMedium(path, at, content);
@@ -387,16 +390,29 @@ async function copyCases(): Promise<void> {
     byDriveCase(`${n.path}p1`, n.path, 3n * M, 300n * M, MIB),
   );
   await check("what the page cache holds is written before, and dropped after", async () => {
+    const src = `${n.path}p1`;
     const content = randomContent(MIB);
-    writeMedium(n.path, 400n * M, randomContent(MIB));
+    writeMedium(src, 9n * M, randomContent(MIB));
     writeMedium(n.path, 410n * M, randomContent(MIB));
+    const fds = [openSync(src, "r+"), openSync(n.path, "r")]; // a device's cache lasts as long as it is open
     buffered(n.path, 410 * MIB, MIB);
-    const fd = openSync(n.path, "r+");
-    writeSync(fd, content, 0, MIB, 400 * MIB);
-    const extents = [{ srcOffset: 400n * M, dstOffset: 410n * M, lengthBytes: M }];
-    await copyByDrive({ src: n.path, dst: n.path, extents });
+    writeSync(fds[0] ?? -1, content, 0, MIB, 9 * MIB);
+    const extents = [{ srcOffset: 9n * M, dstOffset: 410n * M, lengthBytes: M }];
+    await copyByDrive({ src, dst: n.path, extents });
+    const found = buffered(n.path, 410 * MIB, MIB);
+    fds.forEach(closeSync);
+    expect(found.equals(content), "stale content");
+  });
+  await check("what is read through the page cache during the copy is not kept", async () => {
+    const content = randomContent(16 * MIB);
+    writeMedium(n.path, 520n * M, content);
+    writeMedium(n.path, 540n * M, randomContent(16 * MIB));
+    const fd = openSync(n.path, "r");
+    const extents = [{ srcOffset: 520n * M, dstOffset: 540n * M, lengthBytes: 16n * M }];
+    await copyByDrive({ src: n.path, dst: n.path, extents, onStart: () => buffered(n.path, 555 * MIB, MIB) });
+    const found = buffered(n.path, 555 * MIB, MIB);
     closeSync(fd);
-    expect(buffered(n.path, 410 * MIB, MIB).equals(content), "stale content");
+    expect(found.equals(content.subarray(15 * MIB)), "stale content");
   });
   await check("chunks whose bits are set are left alone, the others are set", async () => {
     const [content, old] = [randomContent(4 * MIB), randomContent(4 * MIB)];
