@@ -8,12 +8,13 @@ import { refused, usageError } from "../core/errors.ts";
 import { ExitCode } from "../core/exit-codes.ts";
 import { existing, folderOf, type JobRequest, prepareJob, previewJob } from "../core/migrate/prepare-job.ts";
 import { type MigrateReport, makeReport } from "../core/migrate/report.ts";
-import { renderReportHtml } from "../core/migrate/report-html.ts";
+
 import { JobRun } from "../core/migrate/run.ts";
 import { SystemFiles } from "../core/sysfs.ts";
 import { native } from "../ffi/index.ts";
 import type { CliContext } from "./context.ts";
 import type { OutputOptions } from "./copy-options.ts";
+import { renderReportHtml } from "./migrate-html.ts";
 import { makeMigrateReporter } from "./migrate-progress.ts";
 import { previewJson, renderPreview, renderStatus } from "./migrate-text.ts";
 

@@ -2,19 +2,14 @@
 import type { PairOptions } from "./plan.ts";
 import type { PlannedRoute } from "./route.ts";
 
-/** The files that a copy keeps in the job's folder, by path. */
-export interface PairFiles {
-  readonly journal: string;
-  readonly mapfile: string;
-}
-
 /** One copy, as its own process is told to do it. */
 export interface CopyOrder {
   readonly from: string;
   readonly to: string;
   readonly options: PairOptions;
   readonly route: PlannedRoute;
-  readonly files: PairFiles;
+  /** Its path; the mapfile of what could not be read is made beside it. */
+  readonly journal: string;
   /** The block device it may overwrite; undefined for a file. */
   readonly writes: string | undefined;
 }
@@ -33,9 +28,9 @@ const RANGE_FLAGS = {
 
 /** Arguments of p2pdma that begin this copy anew, whatever its journal holds. */
 export function copyArguments(order: CopyOrder): string[] {
-  const { from, to, options, files } = order;
+  const { from, to, options, journal } = order;
   return [
-    ...["copy", "--journal", files.journal, "--restart"],
+    ...["copy", "--journal", journal, "--restart"],
     ...flagsOf(RANGE_FLAGS, options),
     ...commonArguments(order),
     ...["--", from, to],
@@ -44,17 +39,17 @@ export function copyArguments(order: CopyOrder): string[] {
 
 /** Arguments of p2pdma that go on with this copy from its journal. */
 export function resumeArguments(order: CopyOrder): string[] {
-  return ["resume", ...commonArguments(order), "--", order.files.journal];
+  return ["resume", ...commonArguments(order), "--", order.journal];
 }
 
-function commonArguments({ options, route, files, writes }: CopyOrder): string[] {
+function commonArguments({ options, route, writes }: CopyOrder): string[] {
   const { verify, overwrite = [] } = options;
   return [
     ...flagsOf(FLAGS, options),
     ...routeArguments(options, route),
     ...(verify ? [`--verify=${verify === true ? "after" : verify}`] : []),
     ...(overwrite.length > 0 ? ["--overwrite", overwrite.join(",")] : []),
-    ...["--mapfile", files.mapfile, "--json", "--progress=json"],
+    ...["--json", "--progress=json"],
     ...(writes === undefined ? [] : [`--allow-write=${writes}`]),
   ];
 }

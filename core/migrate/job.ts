@@ -167,7 +167,7 @@ export function newRecord(pair: JobPair): PairRecord {
     ...{ state: "waiting", attempts: 0, exitCode: null, signal: null, process: null },
     ...{ startedAt: null, endedAt: null, lengthBytes: null, bytesDone: "0" },
     ...{ source: null, destination: null, route: null, problem: null, owedPost: null },
-    ...{ journal: `${file}.journal`, mapfile: `${file}.map`, receipt: `${file}.receipt.json` },
+    ...{ journal: `${file}.journal`, mapfile: `${file}.journal.map`, receipt: `${file}.receipt.json` },
   };
 }
 

@@ -45,7 +45,7 @@ export class PairRun {
   async run(): Promise<void> {
     const record = this.#record;
     const { hooks } = this.surveyed.pair;
-    const canResume = unfinishedJournal(record, this.#order.files.journal) !== undefined;
+    const canResume = unfinishedJournal(record, this.#order.journal) !== undefined;
     Object.assign(record, { state: "running", exitCode: null, signal: null, problem: null, endedAt: null });
     record.attempts++;
     record.startedAt = new Date().toISOString();
@@ -123,7 +123,7 @@ export class PairRun {
     const { store } = this.parts;
     return {
       ...{ from: pair.from, to: pair.to, options: pair.options, route },
-      files: { journal: store.path(this.#record.journal), mapfile: store.path(this.#record.mapfile) },
+      journal: store.path(this.#record.journal),
       writes: dst.kind === "block" ? dst.path : undefined,
     };
   }
