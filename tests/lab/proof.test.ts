@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { p2pdma, runInLab } from "./boot.ts";
-import { countPayload, parseTrace, type Window } from "./trace.ts";
+import { countPayload, PAYLOAD_EVENTS, parseTrace, type Window } from "./trace.ts";
 
 const LENGTH = 16 << 20;
 const GIB = 1 << 30;
@@ -30,7 +30,11 @@ const script = [
   ),
 ].join(" && ");
 
-const result = await runInLab({ topology: "switch", command: ["bash", "-c", script], trace: { file } });
+const result = await runInLab({
+  topology: "switch",
+  command: ["bash", "-c", script],
+  trace: { file, events: PAYLOAD_EVENTS },
+});
 const commands = parseTrace(readFileSync(file, "utf8"));
 rmSync(folder, { recursive: true });
 const bars = result.stdout.trim().split("\n").map(parseWindow);
