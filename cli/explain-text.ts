@@ -23,7 +23,10 @@ export function renderExplanation(explanation: Explanation): string {
   ]);
   const ram = [String(rows.length + 1), "RAM", "-", "-", "-", "-", "-"];
   const table = plainTable(["", "MEMORY", "WHOSE", "FREE", "SOURCE", "DESTINATION", "NUMA"], [...rows, ram]);
-  return `${head}${table}${notes(explanation)}\nThe copy asks the kernel itself, with one small read by each end, before it takes one.\n`;
+  const within = explanation.canCopyWithinDrive
+    ? "The drive could also copy within itself, and no data would leave it: --via nvme-copy\n"
+    : "";
+  return `${head}${table}${notes(explanation)}\n${within}The copy asks the kernel itself, with one small read by each end, before it takes one.\n`;
 }
 
 function endText(end: ExplainedEnd | null): string {

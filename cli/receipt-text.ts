@@ -8,9 +8,9 @@ export function renderReceipt(receipt: Receipt): string {
   const lines: [string, string][] = [
     ["source", describeEnd(receipt.source)],
     ["destination", describeEnd(receipt.destination)],
-    ["route", route.via === "p2p" ? `peer-to-peer, through ${route.reason}` : `system RAM (${route.reason})`],
+    ["route", routeWords(route)],
     ...stagingLines(staging),
-    ["moved", `${bytes.peerToPeer} bytes peer-to-peer, ${bytes.throughRam} bytes through RAM`],
+    ["moved", movedWords(bytes)],
     ...sparseLines(receipt),
     ...(bytes.before === "0"
       ? []
@@ -30,6 +30,16 @@ export function renderReceipt(receipt: Receipt): string {
 /** Names in one column, what they say in another. */
 export function renderRows(rows: readonly (readonly [string, string])[]): string {
   return `${rows.map(([name, text]) => `${name.padEnd(12)} ${text}`).join("\n")}\n`;
+}
+
+function routeWords({ via, reason }: Receipt["route"]): string {
+  if (via === "nvme-copy") return `within the drive, by ${reason}`;
+  return via === "p2p" ? `peer-to-peer, through ${reason}` : `system RAM (${reason})`;
+}
+
+function movedWords({ peerToPeer, throughRam, withinDrive }: Receipt["bytes"]): string {
+  if (withinDrive !== "0") return `${withinDrive} bytes within the drive, 0 bytes through RAM`;
+  return `${peerToPeer} bytes peer-to-peer, ${throughRam} bytes through RAM`;
 }
 
 function describeEnd(end: ReceiptEnd): string {
@@ -55,8 +65,8 @@ function lastByte(end: string): string {
 }
 
 function speed(receipt: Receipt): string {
-  const { peerToPeer, throughRam } = receipt.bytes;
-  const moved = BigInt(peerToPeer) + BigInt(throughRam);
+  const { peerToPeer, throughRam, withinDrive } = receipt.bytes;
+  const moved = BigInt(peerToPeer) + BigInt(throughRam) + BigInt(withinDrive);
   const rate = formatBytes(Math.round((Number(moved) / Math.max(1, receipt.transferMs)) * 1000));
   return `${formatBytes(moved)} in ${(receipt.transferMs / 1000).toFixed(2)} s, ${rate}/s`;
 }

@@ -45,13 +45,13 @@ export function startEngine(native: Native, name: EngineName, job: EngineJob): E
   return name === "uring" ? runUring(native, job) : runSync(native, job);
 }
 
-const NOTHING: EngineProgress = {
+export const NOTHING_DONE: EngineProgress = {
   ...{ bytesRead: 0n, bytesWritten: 0n, bytesCompared: 0n, retries: 0n, shortTransfers: 0n, enters: 0n },
 };
 
 /** Counts over several runs, the one at work included. */
 export class Tally {
-  #before = NOTHING;
+  #before = NOTHING_DONE;
   #run: EngineRun | undefined;
 
   begin(run: EngineRun): void {
@@ -60,7 +60,7 @@ export class Tally {
   }
 
   total(): EngineProgress {
-    const now = this.#run?.progress() ?? NOTHING;
+    const now = this.#run?.progress() ?? NOTHING_DONE;
     const before = this.#before;
     return {
       bytesRead: before.bytesRead + now.bytesRead,

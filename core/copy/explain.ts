@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
+
+import { identifyNamespace } from "../nvme/identify.ts";
 import type { MapType } from "../pci/rules.ts";
 import { readMachine } from "../topo/index.ts";
 import { type Candidate, type Expectation, rankCandidates } from "./candidates.ts";
-import { readDestination, readSource } from "./endpoint.ts";
+import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
+import { canNvmeCopy } from "./nvme-copy.ts";
 import type { CopyEnvironment, CopyRequest } from "./request.ts";
 
 /** How the kernel should map a provider's memory for one end of the copy. */
@@ -32,6 +35,8 @@ export interface Explanation {
   /** Why these two can't be copied peer-to-peer whatever the provider. */
   readonly problem: string | null;
   readonly candidates: readonly ExplainedCandidate[];
+  /** True when the drive could also copy within itself: --via nvme-copy. */
+  readonly canCopyWithinDrive: boolean;
 }
 
 /** Ranks the providers for a copy by rule, without opening anything for writing or allocating memory. */
@@ -45,7 +50,13 @@ export function explainCopy(env: CopyEnvironment, request: CopyRequest): Explana
     destination: dst.path,
     problem: src.peerProblem ?? dst.peerProblem ?? null,
     candidates: candidates.map(explainCandidate),
+    canCopyWithinDrive: isWithinDrive(env, src, dst),
   };
+}
+
+function isWithinDrive(env: CopyEnvironment, src: Endpoint, dst: Endpoint): boolean {
+  if (src.kind === "file" || !src.device || src.device.disk !== dst.device?.disk) return false;
+  return typeof canNvmeCopy(identifyNamespace(env, src.device.disk), src, dst) !== "string";
 }
 
 function explainCandidate({

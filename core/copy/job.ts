@@ -38,7 +38,7 @@ export async function runJob(env: CopyEnvironment, plan: CopyPlan, hooks: CopyHo
       env.native,
       plan.src,
       plan.dst,
-      route.via === "p2p",
+      route.staging.provider !== undefined,
       needsExclusive(plan.request.overwrite),
     );
     const bench: Bench = { env, plan, route, files, hooks, tally: new Tally() };
@@ -114,7 +114,7 @@ async function transfer(bench: Bench) {
 /** Data, tail, durability. */
 async function move(bench: Bench, layout: Layout, comparer: Comparer): Promise<Moved> {
   const { env, plan, files } = bench;
-  const inline = plan.request.verify === "inline" && "target" in comparer ? comparer.target : undefined;
+  const inline = isInline(bench, comparer) ? comparer.target : undefined;
   const { lost, differing } = await moveData(bench, layout.data, layout.bitmap, inline);
   const all = [...lost, ...copyLastBlock(bench)];
   refuseRubbish(bench);
@@ -123,12 +123,19 @@ async function move(bench: Bench, layout: Layout, comparer: Comparer): Promise<M
   return { lost: all, differing };
 }
 
+function isInline(
+  { plan, route }: Bench,
+  comparer: Comparer,
+): comparer is Extract<Comparer, { close(): void }> {
+  return plan.request.verify === "inline" && "target" in comparer && !route.copyTarget;
+}
+
 async function verify(bench: Bench, moved: Moved, comparer: Comparer): Promise<Verification | null> {
   const { verify: when, hash } = bench.plan.request;
   if (!when) return null;
-  if (when === "inline" && "target" in comparer) return verifiedInline(bench, moved.differing);
+  if (isInline(bench, comparer)) return verifiedInline(bench, moved.differing);
   if (when === "inline" && !hash) {
-    const reason = "reason" in comparer ? comparer.reason : null;
+    const reason = "reason" in comparer ? comparer.reason : "no chunk is staged";
     bench.hooks.warn(`comparing afterwards, because each chunk can't be compared by the drive: ${reason}`);
   }
   return verifyCopy(bench, moved.lost, comparer);

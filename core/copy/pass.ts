@@ -3,6 +3,7 @@ import type { CompareTarget, Extent, PumpStages } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { type EngineResult, type EngineRun, startEngine, type Tally } from "./engine.ts";
+import { runNvmeCopy } from "./engine-nvme-copy.ts";
 import { chunkFailure, interrupted, lostDevices } from "./faults.ts";
 import type { Files } from "./files.ts";
 import type { CopyPlan } from "./prepare.ts";
@@ -41,8 +42,8 @@ const PROGRESS_INTERVAL_MS = 100;
  * @throws P2pdmaError INTERRUPTED or STOPPED when it was told to stop
  */
 export async function runPass(bench: Bench, pass: Pass): Promise<EngineResult> {
-  const { env, plan, hooks, tally } = bench;
-  const run = startEngine(env.native, plan.request.engine, engineJob(bench, pass));
+  const { plan, hooks, tally } = bench;
+  const run = startRun(bench, pass);
   tally.begin(run);
   const bytesDone = () => {
     const { bytesWritten, bytesCompared } = run.progress();
@@ -63,6 +64,14 @@ export async function runPass(bench: Bench, pass: Pass): Promise<EngineResult> {
   } finally {
     clearInterval(ticker);
   }
+}
+
+function startRun(bench: Bench, pass: Pass): EngineRun {
+  const { env, plan, route } = bench;
+  const job = engineJob(bench, pass);
+  const isWithinDrive = route.copyTarget && pass.phase !== "verify";
+  if (isWithinDrive) return runNvmeCopy(env.native, route.copyTarget, job);
+  return startEngine(env.native, plan.request.engine, job);
 }
 
 function engineJob({ plan, route, files }: Bench, pass: Pass) {

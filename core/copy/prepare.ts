@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-import { usageError } from "../errors.ts";
+import { noPeerToPeer, usageError } from "../errors.ts";
 import type { EndIdentity } from "../journal/identity.ts";
 import type { Journal } from "../journal/journal.ts";
+import { identifyNamespace } from "../nvme/identify.ts";
 import { readMachine } from "../topo/index.ts";
 import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
+import { canNvmeCopy, type NvmeCopyTarget } from "./nvme-copy.ts";
 import { type CopyRange, resolveRange } from "./range.ts";
 import {
   type CopyEnvironment,
@@ -13,7 +15,7 @@ import {
   DEFAULT_DEPTH,
   MAX_DEPTH,
 } from "./request.ts";
-import { chooseRoute, type Route } from "./route.ts";
+import { chooseRoute, type Route, type Via } from "./route.ts";
 import { checkDestination, checkOverlap, warnAboutSource } from "./safety.ts";
 
 /** A copy that passed every check which needs no memory and touches nothing. */
@@ -65,11 +67,31 @@ export function depthOf(request: CopyRequest, range: CopyRange): { least: number
   return { least, depth: Math.max(least, Math.min(most, request.depth ?? DEFAULT_DEPTH)) };
 }
 
-/** Chooses the staging memory and holds it. */
-export function planRoute(env: CopyEnvironment, { request, src, dst, range }: CopyPlan): Route {
+/** Chooses the way and its staging memory, and holds it. */
+export function planRoute(env: CopyEnvironment, plan: CopyPlan): Route {
+  if (plan.request.via !== "nvme-copy") return stage(env, plan, plan.request.via);
+  const copyTarget = withinDrive(env, plan);
+  return {
+    ...stage(env, plan, "auto"),
+    via: "nvme-copy",
+    reason: "the drive's Copy command",
+    rejected: [],
+    copyTarget,
+  };
+}
+
+/** @throws P2pdmaError NOT_COPYABLE (exit code 3) */
+function withinDrive(env: CopyEnvironment, { src, dst }: CopyPlan): NvmeCopyTarget {
+  const identity = src.device ? identifyNamespace(env, src.device.disk) : `"${src.path}" is on no drive`;
+  const target = canNvmeCopy(identity, src, dst);
+  if (typeof target !== "string") return target;
+  throw noPeerToPeer("NOT_COPYABLE", `Cannot copy within the drive: ${target}`);
+}
+
+function stage(env: CopyEnvironment, { request, src, dst, range }: CopyPlan, via: Via): Route {
   const { least, depth } = depthOf(request, range);
   return chooseRoute(env.native, readMachine(env.sys), src, dst, {
-    via: request.via,
+    via,
     provider: request.provider,
     allocator: request.allocator,
     chunkBytes: request.chunkBytes,

@@ -47,6 +47,8 @@ export interface Receipt {
     /** Moved by this run. */
     readonly peerToPeer: string;
     readonly throughRam: string;
+    /** By the drive's own Copy command. */
+    readonly withinDrive: string;
     /** On the destination already when a resumed copy went on. */
     readonly before: string;
   };
@@ -107,7 +109,7 @@ export function makeReceipt(parts: ReceiptParts): Receipt {
   const { src, dst, range, route, progress } = parts;
   const missing = parts.badRanges.reduce((sum, { lengthBytes }) => sum + BigInt(lengthBytes), 0n);
   const moved = (range.lengthBytes - parts.bytesBefore - parts.sparse.holeBytes - missing).toString();
-  const isPeerToPeer = route.via === "p2p";
+  const by = (via: Route["via"]) => (route.via === via ? moved : "0");
   return {
     schema: "p2pdma.copy/1",
     source: describeEnd(src, range.srcOffset),
@@ -116,8 +118,9 @@ export function makeReceipt(parts: ReceiptParts): Receipt {
     route: { via: route.via, reason: route.reason, rejected: route.rejected },
     staging: describeStaging(route),
     bytes: {
-      peerToPeer: isPeerToPeer ? moved : "0",
-      throughRam: isPeerToPeer ? "0" : moved,
+      peerToPeer: by("p2p"),
+      throughRam: by("ram"),
+      withinDrive: by("nvme-copy"),
       before: parts.bytesBefore.toString(),
     },
     sparse: {

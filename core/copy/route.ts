@@ -6,6 +6,7 @@ import { type StagingBuffer, stageInP2pmem, stageInRam } from "../p2pmem/staging
 import type { Machine } from "../topo/index.ts";
 import { type Candidate, rankCandidates, type Side } from "./candidates.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { NvmeCopyTarget } from "./nvme-copy.ts";
 import { probePeer } from "./probe.ts";
 
 /** nvme-copy: the drive copies within itself, and no data leave it. */
@@ -26,7 +27,9 @@ export interface RouteRequest {
 
 /** The chosen way of a copy, with its staging memory held. */
 export interface Route {
-  readonly via: "p2p" | "ram";
+  readonly via: "p2p" | "ram" | "nvme-copy";
+  /** For nvme-copy, which needs staging memory only for what is no whole block, and to verify. */
+  readonly copyTarget?: NvmeCopyTarget;
   readonly staging: StagingBuffer;
   readonly depth: number;
   readonly reason: string;

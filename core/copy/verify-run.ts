@@ -43,7 +43,7 @@ export async function verifyOnly(
   const route = planRoute(env, plan);
   try {
     hooks.onRoute?.(route, plan);
-    const isPeerToPeer = route.via === "p2p";
+    const isPeerToPeer = route.staging.provider !== undefined;
     const src = openReadable(env.native, plan.src, isPeerToPeer);
     const dst = openReadable(env.native, plan.dst, isPeerToPeer);
     const bench: Bench = { env, plan, route, files: { src, dst }, hooks, tally: new Tally() };
