@@ -178,7 +178,7 @@ function mapProblem(
   const surplus = Object.keys(to).find((name) => !names.includes(name));
   return surplus === undefined
     ? undefined
-    : problemAt(document, [...at, surplus], `no source is called "${surplus}"`);
+    : problemAt(document, [...at, surplus], `no source is called "${surplus}"`, "key");
 }
 
 function nameIn(source: string): string {
@@ -260,6 +260,11 @@ function wrong(document: PlanDocument, path: PlanPath, message: string): Expansi
 }
 
 /** A usage problem at a place of the plan. */
-export function problemAt(document: PlanDocument, path: PlanPath, message: string): Problem {
-  return { path, place: document.placeOf(path), message, exitCode: ExitCode.usage };
+export function problemAt(
+  document: PlanDocument,
+  path: PlanPath,
+  message: string,
+  part: "key" | "value" = "value",
+): Problem {
+  return { path, place: document.placeOf(path, part), message, exitCode: ExitCode.usage };
 }

@@ -8,11 +8,12 @@ import { suggest } from "./suggest.ts";
 
 const OPTION_KEYS = Object.keys(schema.$defs.options.properties);
 
+const matchesSchema = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true }).compile(schema);
+
 /** What the published schema says of a plan, in words and with positions. */
 export function validatePlan(document: PlanDocument): Problem[] {
-  const ajv = new Ajv2020({ allErrors: true, verbose: true, allowUnionTypes: true });
-  if (ajv.validate(schema, document.value)) return [];
-  const problems = (ajv.errors ?? []).flatMap((error) => problemOf(document, error) ?? []);
+  if (matchesSchema(document.value)) return [];
+  const problems = (matchesSchema.errors ?? []).flatMap((error) => problemOf(document, error) ?? []);
   const distinct = new Map(problems.map((problem) => [`${problem.path}: ${problem.message}`, problem]));
   return [...distinct.values()].sort(
     (a, b) => a.place.line - b.place.line || a.place.column - b.place.column,
