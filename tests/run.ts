@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs the named groups of tests (unit, c, lab), each file in a process of its
+// Runs the named groups of tests (unit, c, lab, torture), each file in a process of its
 // own with a deadline, and ends with one line of totals.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -39,6 +39,7 @@ const groups: Record<string, Group> = {
     parallel: 1,
   },
   lab: { jobs: () => uvuJobs("tests/lab", 900_000), parse: parseUvu, parallel: 1 },
+  torture: { jobs: () => uvuJobs("tests/torture", 600_000), parse: parseUvu, parallel: 1 },
 };
 
 const totals = { passed: 0, failed: 0, skipped: 0 };

@@ -5,15 +5,27 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Random } from "../unit/random.ts";
 import { checkClaims } from "./claims.ts";
-import type { CopyEnds } from "./ends.ts";
+import type { Region } from "./ends.ts";
 import type { RunKind, RunReport } from "./report.ts";
+
+/** What is copied where, and whether it arrived. */
+export interface EndsUnderTest {
+  readonly source: Region;
+  readonly destination: Region;
+  readonly lengthBytes: number;
+  readonly content: Buffer;
+  prepare(): void;
+  written(): Buffer;
+  /** What is wrong after a copy that ended as it should; undefined when nothing is. */
+  fault(): string | undefined;
+}
 
 export interface KillRun {
   readonly seed: number;
   readonly kind: RunKind;
   /** p2pdma, as a command. */
   readonly program: readonly string[];
-  readonly ends: CopyEnds;
+  readonly ends: EndsUnderTest;
   readonly journal: string;
   /** The copy's options, without its ends and its journal. */
   readonly options: readonly string[];
@@ -22,6 +34,8 @@ export interface KillRun {
   readonly mostKills: number;
   /** How long the copy is about to move data: kills fall into that time. */
   readonly movingMs: number;
+  /** Media are bad: a run that is left alone ends with this exit code instead of 0, or for a while with 6. */
+  readonly badMedia?: { readonly exitCode: number; readonly mayStop: boolean };
 }
 
 interface Ended {
@@ -47,7 +61,7 @@ export async function runKilled(run: KillRun, random: Random): Promise<RunReport
   let left = 1 + random(run.mostKills);
   for (let attempt = 1; left > 0 && attempt <= MOST_ATTEMPTS; attempt++) {
     const ended = await runOnce(run, killMoment(run, random, attempt));
-    if (!ended.wasKilled && ended.exitCode !== 0) return report(describe("exit", ended));
+    if (!ended.wasKilled && !isGood(run, ended.exitCode)) return report(describe("exit", ended));
     const at = `killed after ${ended.afterMs} ms`;
     if (!existsSync(run.journal)) {
       kills.push(`${at}, before its journal`);
@@ -59,18 +73,32 @@ export async function runKilled(run: KillRun, random: Random): Promise<RunReport
       left--;
       chunks = Math.max(chunks, claims.chunks);
       repeated += claims.repeated;
-      kills.push(`${at} with ${claims.claimed} claimed`);
-    } else if (chunks > 0) break;
-    else {
+      kills.push(`${at} with ${claims.claimed} claimed (${claims.state})`);
+    } else if (ended.exitCode !== 6) {
+      if (chunks > 0 || run.badMedia) break;
       // It was done before the kill came: again, and earlier.
       rmSync(run.journal);
       run.ends.prepare();
     }
   }
-  const last = await runOnce(run, undefined);
-  if (last.exitCode !== 0) return report(describe("the last resume", last));
+  const last = await runToEnd(run);
+  if (last.exitCode !== (run.badMedia?.exitCode ?? 0)) return report(describe("the last resume", last));
   const { state } = checkClaims(readFileSync(run.journal, "utf8"), endsOf(run));
-  return report(run.ends.fault() ?? (state === "done" ? undefined : `the journal ends in state ${state}`));
+  const wanted = last.exitCode === 5 ? "bad-ranges" : "done";
+  return report(run.ends.fault() ?? (state === wanted ? undefined : `the journal ends in state ${state}`));
+}
+
+function isGood({ badMedia }: KillRun, exitCode: number | null): boolean {
+  return exitCode === (badMedia?.exitCode ?? 0) || (exitCode === 6 && badMedia?.mayStop === true);
+}
+
+/** Errors that pass may stop it a few times more. */
+async function runToEnd(run: KillRun): Promise<Ended> {
+  let last = await runOnce(run, undefined);
+  for (let more = MOST_ATTEMPTS; more > 0 && last.exitCode === 6 && isGood(run, 6); more--) {
+    last = await runOnce(run, undefined);
+  }
+  return last;
 }
 
 function endsOf({ ends }: KillRun) {
