@@ -60,13 +60,6 @@ export function checkDestination(
   return inspection;
 }
 
-/** For callers that know no overrides yet. */
-export function checkUnused(sys: SystemView, endpoint: Endpoint): void {
-  if (endpoint.kind !== "block" || !endpoint.device) return;
-  const [use] = findUses(sys, endpoint.device.name, endpoint.device.disk);
-  if (use) throw refused("IN_USE", `${cannotOverwrite(endpoint)}: ${describeUse(use)}`);
-}
-
 /**
  * Whether the destination must be claimed (O_EXCL): always, but for a user who said to overwrite what
  * somebody else has claimed.

@@ -27,9 +27,18 @@ test.before(() => {
 
 test("listMounts() reads device, place and mode, with and without optional fields", () => {
   assert.equal(listMounts(sys), [
-    { deviceNumber: "259:2", mountPoint: "/", fileSystem: "ext4", isReadOnly: false },
-    { deviceNumber: "259:5", mountPoint: "/mnt/with space", fileSystem: "xfs", isReadOnly: true },
-    { deviceNumber: "0:25", mountPoint: "/no-optional", fileSystem: "tmpfs", isReadOnly: false },
+    {
+      ...{ deviceNumber: "259:2", mountPoint: "/", fileSystem: "ext4", isReadOnly: false },
+      source: "/dev/nvme0n1p2",
+    },
+    {
+      ...{ deviceNumber: "259:5", mountPoint: "/mnt/with space", fileSystem: "xfs", isReadOnly: true },
+      source: "/dev/nvme1n1",
+    },
+    {
+      ...{ deviceNumber: "0:25", mountPoint: "/no-optional", fileSystem: "tmpfs", isReadOnly: false },
+      source: "none",
+    },
   ]);
 });
 

@@ -3,7 +3,11 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { resolveRange } from "../../../../core/copy/range.ts";
 import { checkOverlap, mayWrite } from "../../../../core/copy/safety.ts";
+import type { P2pdmaError } from "../../../../core/errors.ts";
+import { SystemFiles } from "../../../../core/sysfs.ts";
 import { fakeDrive, fakeFile } from "./fakes.ts";
+
+const sys = new SystemFiles("/nonexistent");
 
 const disk = fakeDrive("nvme0n1", "0000:03:00.0");
 const part = fakeDrive("nvme0n1p1", "0000:03:00.0", { disk: "nvme0n1", startBytes: 1n << 20n });
@@ -34,11 +38,32 @@ test("checkOverlap() allows other disks and empty ranges", () => {
   checkOverlap(disk, disk, resolveRange(disk, disk, { length: 0n }));
 });
 
+test("checkOverlap() knows two paths to one namespace by its WWID", () => {
+  const identity = { model: "M", serial: "S", wwid: "eui.1" };
+  const here = fakeDrive("nvme0n1", "0000:03:00.0", { identity });
+  const there = fakeDrive("nvme1n1", "0000:04:00.0", { identity });
+  assert.throws(() => checkOverlap(here, there, resolveRange(here, there, {})), /same disk/);
+});
+
+test("checkOverlap() refuses a file on the destination, but not beside the range", () => {
+  const file = fakeFile("/mnt/a/image", 4096n, {
+    device: part.device && { ...part.device, sizeBytes: 4096n },
+  });
+  const at = (seek: bigint) => resolveRange(file, disk, { seek });
+  assert.throws(
+    () => checkOverlap(file, disk, at(1n << 20n)),
+    (error: P2pdmaError) => error.exitCode === 7 && /"\/mnt\/a\/image" is a file on it/.test(error.message),
+  );
+  checkOverlap(file, disk, at((1n << 20n) + 4096n));
+  checkOverlap(file, disk, at((1n << 20n) - 4096n));
+  checkOverlap(file, other, at(0n));
+});
+
 test("mayWrite() needs the device to be named, files are free", () => {
-  assert.is(mayWrite(other, []), false);
-  assert.is(mayWrite(other, ["/dev/null"]), false);
-  assert.is(mayWrite(other, "all"), true);
-  assert.is(mayWrite(fakeFile("/a", 0n), []), true);
+  assert.is(mayWrite(sys, other, []), false);
+  assert.is(mayWrite(sys, other, ["/dev/null"]), false);
+  assert.is(mayWrite(sys, other, "all"), true);
+  assert.is(mayWrite(sys, fakeFile("/a", 0n), []), true);
 });
 
 test.run();
