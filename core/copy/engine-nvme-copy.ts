@@ -12,8 +12,8 @@ const MOST_IN_FLIGHT = 64;
 export function runNvmeCopy(native: Native, target: NvmeCopyTarget, job: EngineJob): EngineRun {
   let run: NvmeCopyRun | undefined;
   let isCancelled = false;
+  const depth = Math.min(MOST_IN_FLIGHT, job.slots.length);
   const work = async (): Promise<EngineResult> => {
-    const depth = Math.min(MOST_IN_FLIGHT, job.slots.length);
     const { extents, chunkBytes, bitmap } = job;
     run = await startCopyByDrive(native, target, job.src, job.dst, { extents, chunkBytes, bitmap, depth });
     if (isCancelled) run.cancel();
@@ -24,6 +24,7 @@ export function runNvmeCopy(native: Native, target: NvmeCopyTarget, job: EngineJ
   return {
     done: work(),
     progress: () => ({ ...NOTHING_DONE, bytesWritten: run?.progress().bytesDone ?? 0n }),
+    depth: () => depth,
     cancel: () => {
       isCancelled = true;
       run?.cancel();

@@ -30,6 +30,7 @@ export function runSync(native: Native, job: EngineJob): EngineRun {
   return {
     done: pumpChunks(native, job, progress, () => cancelled !== undefined),
     progress: () => ({ ...progress }),
+    depth: () => 1,
     cancel: (mode) => {
       cancelled = mode;
     },

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 import { constants } from "node:os";
-import { type Native, SyscallError } from "../../ffi/index.ts";
+import { type Native, type PumpRun, SyscallError } from "../../ffi/index.ts";
+import { AdaptiveDepth, depthSample } from "./adaptive-depth.ts";
 import { type EngineJob, type EngineResult, type EngineRun, StuckRequestsError } from "./engine.ts";
 
 const { ECANCELED, EILSEQ, EIO } = constants.errno;
 
+const ADAPT_INTERVAL_MS = 100;
+
 /** The fast engine: the C pump on a worker thread, many slots in flight. */
 export function runUring(native: Native, job: EngineJob): EngineRun {
   const pump = native.startPump(job);
+  const depth = job.adaptDepth ? adaptDepth(pump, job.slots.length) : () => job.slots.length;
   const finish = (result: number): EngineResult => {
     const { inFlight } = pump.progress();
     if (inFlight > 0) throw new StuckRequestsError(inFlight);
@@ -18,5 +22,16 @@ export function runUring(native: Native, job: EngineJob): EngineRun {
     if (result === -EIO && rest.failedChunks > 0n) return { outcome: "failed", ...rest };
     throw new SyscallError("io_uring", -result, `${job.src.path} -> ${job.dst.path}`);
   };
-  return { done: pump.done.then(finish), progress: pump.progress, cancel: pump.cancel };
+  return { done: pump.done.then(finish), progress: pump.progress, depth, cancel: pump.cancel };
+}
+
+/** Sets the depth while the pump runs; answers how to ask for it. */
+function adaptDepth(pump: PumpRun, slots: number): () => number {
+  const controller = new AdaptiveDepth(slots);
+  const adapt = () => pump.setDepth(controller.next(depthSample(performance.now(), pump.progress())));
+  pump.setDepth(controller.depth);
+  const timer = setInterval(adapt, ADAPT_INTERVAL_MS);
+  const stop = () => clearInterval(timer);
+  pump.done.then(stop, stop);
+  return () => controller.depth;
 }

@@ -8,7 +8,10 @@ import { runUring } from "./engine-uring.ts";
 export type EngineName = "uring" | "sync";
 
 /** RAM may be registered with the kernel (`fixedBuffers`), p2pmem may not. */
-export type EngineJob = PumpJob;
+export interface EngineJob extends PumpJob {
+  /** Let the number of chunks in work follow what the devices can use; else all slots are in use. */
+  readonly adaptDepth?: boolean;
+}
 
 export interface EngineProgress {
   readonly bytesRead: bigint;
@@ -37,6 +40,8 @@ export class StuckRequestsError extends P2pdmaError {
 export interface EngineRun {
   readonly done: Promise<EngineResult>;
   progress(): EngineProgress;
+  /** Most chunks in work, now. */
+  depth(): number;
   cancel(mode: CancelMode): void;
 }
 
