@@ -4,34 +4,59 @@ import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
+import { captureIn, startLab } from "../../lab/run.ts";
 import { drive, pciSwitch, rootPort, topology } from "../../lab/topology.ts";
-import { guestProgram, registerChecks, runInLab } from "./boot.ts";
+import { guestProgram, registerChecks } from "./boot.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "p2pdma-sparse-"));
-const image = join(folder, "N");
-writeFileSync(image, "");
-truncateSync(image, 8 * 2 ** 30);
+const blankImage = (name: string, sizeBytes: number): string => {
+  const path = join(folder, name);
+  writeFileSync(path, "");
+  truncateSync(path, sizeBytes);
+  return path;
+};
 
-/** QEMU's nvme device makes namespaces that may copy nothing (MSSRL 0); nvme-ns makes them with limits of one's own. */
-const drivesWithCopy = [
-  ["-blockdev", `driver=raw,node-name=disk-N,discard=unmap,file.driver=file,file.filename=${image}`],
-  ["-device", "pcie-root-port,id=port-N,bus=pcie.0,addr=0x1e,chassis=99,slot=99"],
+/**
+ * What the topology can't say: a namespace whose Copy has limits of our own (those of QEMU's plain nvme device may hold
+ * no LBA: MSSRL 0), and a drive whose size is no multiple of 4096.
+ */
+const moreDrives = [
+  ["-blockdev", blockdev("N", blankImage("N", 8 * 2 ** 30))],
+  ["-device", "pcie-root-port,id=port-N,bus=pcie.0,addr=0x1d,chassis=98,slot=98"],
   ["-device", "nvme,id=drive-N,bus=port-N,serial=P2PLAB-N"],
   ["-device", "nvme-ns,drive=disk-N,bus=drive-N,mssrl=64,mcl=256,msrc=7,eui64=0x5254000000000001"],
+  ["-blockdev", blockdev("O", blankImage("O", 4 * 2 ** 20 + 3 * 512))],
+  ["-device", "pcie-root-port,id=port-O,bus=pcie.0,addr=0x1e,chassis=99,slot=99"],
+  ["-device", "nvme,id=drive-O,bus=port-O,serial=P2PLAB-O,drive=disk-O"],
 ].flat();
 
-const result = await runInLab({
+function blockdev(letter: string, path: string): string {
+  return JSON.stringify({
+    driver: "raw",
+    "node-name": `disk-${letter}`,
+    discard: "unmap",
+    file: { driver: "file", filename: path, discard: "unmap" },
+  });
+}
+
+const lab = await startLab({
   topology: topology({
     name: "sparse",
-    summary: "A, and B with LBAs of 4096 bytes, below one switch",
+    summary: "A, and B with LBAs of 4096 bytes, below one switch of a trusted host bridge",
+    cpu: "EPYC", // so that the drives on root ports of their own are peers, too
     pci: [rootPort(pciSwitch(drive("A", { cmbMiB: 64 }), drive("B", { cmbMiB: 32, lbaBytes: 4096 })))],
   }),
-  qemuArgs: drivesWithCopy,
+  qemuArgs: moreDrives,
   shares: [folder],
-  command: [...guestProgram("sparse-cases"), folder],
-  stdio: "capture",
 });
-rmSync(folder, { recursive: true });
-registerChecks(result, 40);
+try {
+  const parts = await captureIn(lab, { command: [...guestProgram("sparse-cases"), folder] });
+  const copies = await captureIn(lab, { command: guestProgram("copy-less") });
+  registerChecks({ ...parts, consoleTail: lab.consoleTail() }, 41);
+  registerChecks({ ...copies, consoleTail: lab.consoleTail() }, 32);
+} finally {
+  await lab.close();
+  rmSync(folder, { recursive: true });
+}
 
 test.run();

@@ -476,3 +476,4 @@ await identityCases();
 await compareCases();
 await zeroCases();
 await copyCases();
+execFileSync("umount", ["/mnt/a"]);
