@@ -9,9 +9,12 @@ import { p2pdma } from "./boot.ts";
 const copy = (length: string) =>
   `${p2pdma.join(" ")} copy --json --via p2p --allow-write --length ${length} /dev/nvme0n1 /dev/nvme1n1`;
 
-/** A copy that would take minutes, ended by a signal; prints its exit code and what p2pmem is free then. */
-const interrupted = (signal: string) =>
-  `timeout --preserve-status -s ${signal} 5 ${copy("15G")} >&2; echo "$?"; cat /sys/bus/pci/devices/*/p2pmem/available`;
+/** A copy that would take minutes, ended by a signal once data move; prints its exit code and what p2pmem is free then. */
+const interrupted = (signal: string) => `
+  : >/tmp/events; ${copy("15G")} --progress=json 2>/tmp/events & pid=$!
+  until grep -q '"event":"progress"' /tmp/events || ! kill -0 $pid; do sleep 0.1; done
+  kill -s ${signal} $pid; wait $pid; echo "$?"; grep -v '"event":"progress"' /tmp/events >&2
+  cat /sys/bus/pci/devices/*/p2pmem/available`;
 
 const lab = await startLab({ topology: "fast" });
 const sizes = await captureIn(lab, { command: ["bash", "-c", `${copy("64M")} && echo , && ${copy("4G")}`] });
@@ -19,7 +22,8 @@ const signals = await captureIn(lab, {
   command: [
     "bash",
     "-c",
-    `${interrupted("INT")}; ${interrupted("TERM")}; cat /sys/bus/pci/devices/*/p2pmem/size`,
+    `${interrupted("INT")}; ${interrupted("TERM")}
+    cat /sys/bus/pci/devices/*/p2pmem/size`,
   ],
 });
 await lab.close();
@@ -44,7 +48,7 @@ test("SIGINT ends a copy with 130, SIGTERM with 143, and all p2pmem is back", ()
   assert.equal([freeAfterFirst, freeAfterSecond], [all, all]);
   assert.match(
     signals.stderr,
-    /SIGINT: finishing what is in flight[\s\S]*Interrupted: ".*" holds \d+ of \d+ bytes/,
+    /SIGINT: finishing what is in flight[\s\S]*Interrupted: \\".*\\" holds \d+ of \d+ bytes/,
   );
 });
 
