@@ -69,7 +69,7 @@ export function describePartitions({ signatures, partitions }: DeviceContents): 
   if (partitions.length > MOST_LISTED) listed.push(`and ${partitions.length - MOST_LISTED} more`);
   const list = listed.length > 0 ? `: ${listed.join(", ")}` : "";
   return tables.length > 0
-    ? `a ${tables.join(" and ")} partition table with ${count}${list}`
+    ? `${tables.join(" and ")} partition table with ${count}${list}`
     : `${count} that the kernel still has, without a partition table${list}`;
 }
 

@@ -96,10 +96,14 @@ function contentObstacles(contents: DeviceContents): Obstacle[] {
   const [tables, others] = split(contents.signatures, ({ usage }) => usage === "partition-table");
   const obstacles: Obstacle[] = [];
   if (tables.length > 0 || partitions.length > 0) {
-    obstacles.push({ kind: "partitions", found: `it has ${describePartitions(contents)}`, remedy: null });
+    obstacles.push({
+      kind: "partitions",
+      found: `found on it: ${describePartitions(contents)}`,
+      remedy: null,
+    });
   }
   if (others.length > 0) {
-    const found = `it holds ${others.map(describeSignature).join(" and ")}`;
+    const found = `found on it: ${others.map(describeSignature).join(" and ")}`;
     obstacles.push({ kind: "filesystem", found, remedy: null });
   }
   return problem === null ? obstacles : [...obstacles, ...unknownObstacles(problem)];
