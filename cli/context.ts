@@ -10,6 +10,7 @@ export interface CliContext {
   /** Both stdin and stderr are terminals: a question can be asked. */
   readonly canAsk: boolean;
   readonly stderrIsTerminal: boolean;
+  /** Empty when the terminal goes away instead of answering. */
   ask(question: string): Promise<string>;
 }
 
@@ -24,7 +25,8 @@ export const processContext: CliContext = {
 async function askOnTerminal(question: string): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
-    return await terminal.question(question);
+    const hungUp = new Promise<string>((resolve) => terminal.once("close", () => resolve("")));
+    return await Promise.race([terminal.question(question).catch(() => ""), hungUp]);
   } finally {
     terminal.close();
   }
