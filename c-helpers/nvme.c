@@ -7,7 +7,7 @@
 
 #define OPCODE_COMPARE	0x05
 
-/* Status code type (3 bits) and status code (8 bits), NVM Express base specification, "Status Field". */
+/* Status code type (3 bits) and code (8 bits): NVM Express base specification, "Status Field". */
 #define STATUS_MASK		0x7ff
 #define STATUS_COMPARE_FAILURE	0x285
 
@@ -31,7 +31,7 @@ struct nvme_uring_cmd p2p_nvme_compare(const struct p2p_pump_job *job,
 	};
 }
 
-/* In the kernel's words where it has some: ENODATA is a medium error, EINVAL and EOPNOTSUPP are the command's fault. */
+/* In the kernel's words where it has some: ENODATA, for one, is a medium error. */
 static int errno_of(int status)
 {
 	switch (status) {

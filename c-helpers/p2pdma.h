@@ -62,7 +62,7 @@ struct p2p_pump_error {
 #define P2P_ERROR_NO_PROGRESS	(1u << 0)
 /* It would meet every other chunk, too: the pump starts nothing new after it. */
 #define P2P_ERROR_FATAL		(1u << 1)
-/* A run that reaches from a differing LBA to the chunk's end without a look at what lies between. */
+/* A run from where a difference was seen to the chunk's end, without a closer look. */
 #define P2P_ERROR_ROUGH		(1u << 2)
 
 #define P2P_PUMP_FIXED_BUFFERS	(1u << 0)	/* register the slots; falls back when the kernel refuses */
@@ -132,7 +132,7 @@ struct p2p_pump_job {
 	uint32_t compare_nsid;
 	uint32_t compare_lba_bytes;	/* power of two, at most block_bytes */
 	uint64_t compare_base;		/* where the destination begins in the namespace, bytes */
-	uint32_t compare_max_bytes;	/* of one Compare command, multiple of the LBA size, at most 65536 LBAs */
+	uint32_t compare_max_bytes;	/* of one command, whole LBAs, at most 65536 of them */
 	uint32_t reserved;		/* 0 */
 };
 
@@ -163,9 +163,10 @@ struct p2p_pump_job {
  * Return: 0 when every chunk is done; -EIO when chunks failed (see the error
  * log); -EILSEQ when none failed but some differ; -ECANCELED when cancelled
  * with chunks left to do; -EINVAL for a job that makes no sense; another
- * negative errno when the ring could not be set up or broke down. No request is in flight after the return, except when a
- * broken ring (never one of these) refused for a second to give
- * them back: @in_flight then stays above 0 and the slots must stay mapped.
+ * negative errno when the ring could not be set up or broke down. No request is
+ * in flight after the return, except when a broken ring (never one of these)
+ * refused for a second to give them back: @in_flight then stays above 0 and the
+ * slots must stay mapped.
  */
 P2P_EXPORT int p2p_pump_run(const struct p2p_pump_job *job);
 

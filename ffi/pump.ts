@@ -79,7 +79,7 @@ export interface ChunkError {
   readonly madeNoProgress: boolean;
   /** It would meet every other chunk, too, so nothing new was started after it. */
   readonly isFatal: boolean;
-  /** The run begins with a differing LBA, but what follows in it was not looked at. */
+  /** The run goes from where a difference was seen to the chunk's end; not all of it need differ. */
   readonly isRough?: boolean;
 }
 

@@ -4,6 +4,7 @@
 #include <liburing.h>
 
 #include "fixture.h"
+#include "job.h"
 #include "ring.h"
 
 #define WAIT_NS	(20u * 1000 * 1000)
@@ -11,6 +12,7 @@
 /* Results that stand in for the real ones; 0: really call. */
 static struct {
 	int setup_errors;	/* first so many setups answer -EINVAL */
+	bool small_entries;	/* setups with large entries answer -EINVAL */
 	int setups;
 	uint32_t setup_flags;	/* of the last */
 	int setup_error;	/* answer of all others */
@@ -30,6 +32,8 @@ int __wrap_io_uring_register_files(struct io_uring *uring, const int *files, uns
 int __wrap_io_uring_queue_init(unsigned int entries, struct io_uring *uring, unsigned int flags)
 {
 	forced.setup_flags = flags;
+	if (forced.small_entries && flags & (IORING_SETUP_SQE128 | IORING_SETUP_CQE32))
+		return -EINVAL;
 	if (forced.setups++ < forced.setup_errors)
 		return -EINVAL;
 	if (forced.setup_error)
@@ -254,6 +258,115 @@ static void waits_in_vain(void)
 	close_zeros(&fixture);
 }
 
+/* Compares in all slots while the first also reads; all must come back, whatever way they take. */
+static void compare_all(struct fixture *fixture, int32_t wanted)
+{
+	struct p2p_completion completions[3];
+	uint32_t seen = 0, slots = 0;
+	struct p2p_ring *ring;
+
+	fixture->job.stages = P2P_STAGES_COMPARE;
+	fixture->job.compare_nsid = 1;
+	fixture->job.compare_lba_bytes = 512;
+	fixture->job.compare_max_bytes = 8192;
+	MUST(!p2p_job_check(&fixture->job));
+	CHECK_EQ(p2p_ring_open(&fixture->job, &ring), 0);
+	for (uint32_t slot = 0; slot < 3; slot++)
+		p2p_ring_queue(ring, &(struct p2p_request){
+			.address = fixture->slots[slot],
+			.length = 4096,
+			.slot = slot,
+			.direction = slot ? P2P_COMPARE : P2P_READ });
+	while (seen < 3) {
+		int count = p2p_ring_wait(ring, WAIT_NS, completions);
+
+		MUST(count >= 0);
+		for (int i = 0; i < count; i++) {
+			CHECK_EQ(completions[i].result, completions[i].slot ? wanted : 4096);
+			slots |= 1u << completions[i].slot;
+		}
+		seen += (uint32_t)count;
+	}
+	CHECK_EQ(slots, 7);
+	p2p_ring_close(ring);
+}
+
+/* /dev/null takes any command of this kind and says it went well (Linux 6.1). */
+static void compares_over_the_ring(void)
+{
+	struct fixture fixture;
+
+	open_zeros(&fixture);
+	fixture.job.compare_fd = fixture.job.dst_fd;
+	compare_all(&fixture, 4096);
+	CHECK_EQ(fixture.status.compare_ioctl, 0);
+	CHECK_EQ(forced.setup_flags & IORING_SETUP_SQE128, IORING_SETUP_SQE128);
+	CHECK_EQ(forced.setup_flags & IORING_SETUP_CQE32, IORING_SETUP_CQE32);
+	close_zeros(&fixture);
+}
+
+/* No ioctl works on /dev/null, and so its answer tells that one was made. */
+static void compares_by_ioctl_when_told(void)
+{
+	struct fixture fixture;
+
+	open_zeros(&fixture);
+	fixture.job.compare_fd = fixture.job.dst_fd;
+	fixture.job.flags = P2P_PUMP_COMPARE_IOCTL;
+	compare_all(&fixture, -ENOTTY);
+	CHECK_EQ(fixture.status.compare_ioctl, 1);
+	CHECK_EQ(forced.setup_flags & IORING_SETUP_SQE128, 0);
+	close_zeros(&fixture);
+}
+
+static void compares_by_ioctl_without_large_entries(void)
+{
+	struct fixture fixture;
+
+	open_zeros(&fixture);
+	fixture.job.compare_fd = fixture.job.dst_fd;
+	forced.small_entries = true;
+	compare_all(&fixture, -ENOTTY);
+	CHECK_EQ(fixture.status.compare_ioctl, 1);
+	close_zeros(&fixture);
+}
+
+static void compares_by_ioctl_where_the_ring_cannot(void)
+{
+	struct fixture fixture;
+	int ends[2];
+
+	open_zeros(&fixture);
+	MUST(!pipe(ends));
+	fixture.job.compare_fd = ends[0];
+	compare_all(&fixture, -ENOTTY);
+	CHECK_EQ(fixture.status.compare_ioctl, 1);
+	close(ends[0]);
+	close(ends[1]);
+	close_zeros(&fixture);
+}
+
+/* The kernel knows three classes; the highest three bits have room for eight. */
+static void passes_the_priority_on(void)
+{
+	static const struct {
+		uint32_t priority;
+		int32_t wanted;
+	} cases[] = { { 0, 4096 }, { 2u << 13 | 7, 4096 }, { 3u << 13, 4096 }, { 6u << 13, -EINVAL } };
+	struct fixture fixture;
+	struct p2p_ring *ring;
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		open_zeros(&fixture);
+		fixture.job.io_priority = cases[i].priority;
+		CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
+		p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ });
+		wait_for(ring, 1, cases[i].wanted);
+		p2p_ring_close(ring);
+		close_zeros(&fixture);
+	}
+}
+
 int main(void)
 {
 	static const struct kit_test tests[] = {
@@ -265,6 +378,13 @@ int main(void)
 		{ "p2p_ring_open() does without registration", does_without_registration },
 		{ "p2p_ring_open() does without pinned memory", does_without_pinned_memory },
 		{ "p2p_ring_close() lets go of the files", lets_go_of_the_files },
+		{ "p2p_ring_queue() compares over the ring", compares_over_the_ring },
+		{ "p2p_ring_queue() compares by ioctl when told", compares_by_ioctl_when_told },
+		{ "p2p_ring_queue() compares by ioctl without large entries",
+		  compares_by_ioctl_without_large_entries },
+		{ "p2p_ring_queue() compares by ioctl where the ring cannot",
+		  compares_by_ioctl_where_the_ring_cannot },
+		{ "p2p_ring_queue() passes the priority on", passes_the_priority_on },
 		{ "p2p_ring_wait() comes back from a wait in vain", waits_in_vain },
 	};
 

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { constants, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { bitmapBytes, chunkCount, native, type OpenFile, type PumpJob } from "../../../ffi/index.ts";
@@ -122,6 +123,78 @@ test("startPump() answers EINVAL when the bitmap is too small, and does nothing 
   assert.is(await native.startPump(job(src, src, { bitmap: Buffer.alloc(2) })).done, -22);
   assert.is(await native.startPump(job(src, src, { extents: [], bitmap: Buffer.alloc(0) })).done, 0);
   native.close(src);
+});
+
+test("startPump() holds the rate and hears of a new one", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  const dst = native.open(join(folder, "slow"), constants.O_RDWR | constants.O_CREAT);
+  const started = performance.now();
+  const run = native.startPump(job(src, dst, { rateBytesPerSecond: CHUNK }));
+  await setTimeout(300);
+  assert.ok(run.progress().chunksDone <= 2n, `${run.progress().chunksDone} chunks`);
+  run.setRate(0);
+  assert.is(await run.done, 0);
+  assert.ok(performance.now() - started < 5000);
+  assert.is(run.progress().chunksDone, 20n);
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() keeps to the depth it is told", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  const dst = native.open(join(folder, "shallow"), constants.O_RDWR | constants.O_CREAT);
+  const run = native.startPump(job(src, dst, { rateBytesPerSecond: 100 * CHUNK }));
+  run.setDepth(1);
+  assert.is(await run.done, 0);
+  const { latency, maxInFlight } = run.progress();
+  assert.ok(maxInFlight <= 4);
+  assert.is(latency.read.requests, 20n);
+  assert.is(latency.write.requests, 20n);
+  assert.is(latency.compare.requests, 0n);
+  assert.ok(latency.read.sumNs > 0n && latency.write.sumNs > 0n);
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() ends at a fatal error, and says that it was one", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  const dst = native.open("/dev/full", constants.O_WRONLY);
+  const run = native.startPump(job(src, dst, { stopOnError: false, retries: 3, retryDelayMs: 1000 }));
+  assert.is(await run.done, -5);
+  assert.ok(run.progress().chunksFailed <= 4n);
+  for (const { errno, isFatal, attempts } of run.errors())
+    assert.equal([errno, isFatal, attempts], [28, true, 1]);
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() waits before another try, and hears cancel meanwhile", async () => {
+  const src = native.open("/proc/self/mem", constants.O_RDONLY);
+  const dst = native.open(join(folder, "never"), constants.O_RDWR | constants.O_CREAT);
+  const run = native.startPump(job(src, dst, { retries: 9, retryDelayMs: 60_000, fixedBuffers: false }));
+  while (run.progress().chunksWaiting < 4) await setTimeout(5);
+  const cancelled = performance.now();
+  run.cancel("drain");
+  assert.is(await run.done, -125);
+  assert.ok(performance.now() - cancelled < 1000);
+  const { chunksWaiting, retries, chunksFailed } = run.progress();
+  assert.equal([chunksWaiting, retries, chunksFailed], [0, 4n, 0n]);
+  native.close(src);
+  native.close(dst);
+});
+
+test("startPump() compares by ioctl where it must, and reports what the kernel says", async () => {
+  const src = native.open(sourcePath, constants.O_RDONLY);
+  const file = native.open("/dev/null", constants.O_RDWR);
+  const compare = { file, nsid: 1, lbaBytes: 512, baseBytes: 0n, maxBytes: 4096, viaIoctl: true };
+  const run = native.startPump(job(src, src, { stages: "compare", compare }));
+  assert.is(await run.done, -5);
+  const ENOTTY = 25;
+  const [error] = run.errors();
+  assert.equal([error?.direction, error?.errno], ["compare", ENOTTY]);
+  assert.ok(run.progress().comparesByIoctl);
+  native.close(src);
+  native.close(file);
 });
 
 test("startPump() answers EINVAL for a job that makes no sense", async () => {
