@@ -64,6 +64,11 @@ export class Tally {
     this.#run = run;
   }
 
+  /** Chunks in work at most, as it is now or was at the end. */
+  depth(): number {
+    return this.#run?.depth() ?? 0;
+  }
+
   total(): EngineProgress {
     const now = this.#run?.progress() ?? NOTHING_DONE;
     const before = this.#before;

@@ -92,6 +92,7 @@ async function transfer(bench: Bench) {
     }
     const moved = await move(bench, layout, comparer);
     const durableAt = performance.now();
+    const queueDepth = bench.tally.depth();
     const mapfile = await writeMapfile(plan, [], moved.lost, "finished");
     const verification = await verify(bench, moved, comparer);
     const badRanges = moved.lost.map(badRangeOf);
@@ -99,7 +100,7 @@ async function transfer(bench: Bench) {
       clearChunks(layout.data, plan.request.chunkBytes, layout.bitmap, differingOf(verification)),
     );
     const sparse = { method: layout.method, holeBytes: sumBytes(layout.holes), made: holes };
-    return { durableAt, verification, bytesBefore, badRanges, mapfile, sparse };
+    return { durableAt, queueDepth, verification, bytesBefore, badRanges, mapfile, sparse };
   } catch (error) {
     const conclusion = await concluded(error, keeper, bench.hooks);
     await writeMapfile(plan, done(), [], "untried").catch((problem: unknown) => {

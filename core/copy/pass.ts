@@ -51,7 +51,7 @@ export async function runPass(bench: Bench, pass: Pass): Promise<EngineResult> {
   };
   const report = () => {
     const { phase, totalBytes: bytesTotal } = pass;
-    hooks.onProgress?.({ phase, bytesDone: bytesDone(), bytesTotal, depth: bench.route.depth });
+    hooks.onProgress?.({ phase, bytesDone: bytesDone(), bytesTotal, depth: run.depth() });
     abandonWhenLost(bench, run);
   };
   const ticker = setInterval(report, PROGRESS_INTERVAL_MS);
@@ -84,6 +84,7 @@ function engineJob({ plan, route, files }: Bench, pass: Pass) {
     retryDelayMs: request.retryDelayMs,
     rateBytesPerSecond: Number(request.rate ?? 0n),
     ioPriority: request.ioPriority,
+    adaptDepth: request.depth === undefined,
     fixedBuffers: route.staging.provider === undefined,
   };
 }

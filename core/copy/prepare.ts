@@ -8,11 +8,11 @@ import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
 import { canNvmeCopy, type NvmeCopyTarget } from "./nvme-copy.ts";
 import { type CopyRange, resolveRange } from "./range.ts";
 import {
+  ADAPTIVE_SLOTS,
   type CopyEnvironment,
   type CopyHooks,
   type CopyRequest,
   checkShape,
-  DEFAULT_DEPTH,
   MAX_DEPTH,
 } from "./request.ts";
 import { chooseRoute, type Route, type Via } from "./route.ts";
@@ -64,7 +64,7 @@ export function depthOf(request: CopyRequest, range: CopyRange): { least: number
   const chunks = (range.bodyBytes + BigInt(request.chunkBytes) - 1n) / BigInt(request.chunkBytes);
   const most = chunks < BigInt(MAX_DEPTH) ? Number(chunks) : MAX_DEPTH;
   const least = range.tailBytes > 0 ? 2 : 1;
-  return { least, depth: Math.max(least, Math.min(most, request.depth ?? DEFAULT_DEPTH)) };
+  return { least, depth: Math.max(least, Math.min(most, request.depth ?? ADAPTIVE_SLOTS)) };
 }
 
 /** Chooses the way and its staging memory, and holds it. */

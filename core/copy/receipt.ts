@@ -65,6 +65,7 @@ export interface Receipt {
   readonly journal: string | null;
   readonly engine: EngineName;
   readonly chunkBytes: number;
+  /** Chunks in flight at most; where it adapts, at the end. */
   readonly queueDepth: number;
   /** From the request to durable data, planning included. */
   readonly elapsedMs: number;
@@ -100,6 +101,7 @@ export interface ReceiptParts {
   readonly elapsedMs: number;
   readonly transferMs: number;
   readonly progress: EngineProgress;
+  readonly queueDepth: number;
   readonly nativeCalls: number;
   readonly verification: Verification | null;
 }
@@ -133,7 +135,7 @@ export function makeReceipt(parts: ReceiptParts): Receipt {
     journal: parts.journalPath ?? null,
     engine: parts.engine,
     chunkBytes: parts.chunkBytes,
-    queueDepth: route.depth,
+    queueDepth: parts.queueDepth,
     elapsedMs: parts.elapsedMs,
     transferMs: parts.transferMs,
     isDurable: true,

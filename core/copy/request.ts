@@ -82,7 +82,8 @@ export interface CopyHooks {
   readonly onCheckpoint?: (journal: string, durableBytes: bigint) => void;
 }
 
-export const DEFAULT_DEPTH = 16;
+/** Slots of a copy whose depth adapts: as far as it may climb. */
+export const ADAPTIVE_SLOTS = 64;
 export const MAX_DEPTH = 4096;
 const CHUNK_UNIT_BYTES = 4096;
 const MAX_CHUNK_BYTES = 1 << 30;
