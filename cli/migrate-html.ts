@@ -39,9 +39,9 @@ function section(title: string, content: string): string {
 
 function head(report: MigrateReport): string {
   const { totals, startedAt, endedAt } = report;
-  const [moved, ram, before] = (["peerToPeer", "throughRam", "before"] as const).map((way) =>
-    report.pairs.reduce((sum, { receipt }) => sum + BigInt(receipt?.bytes[way] ?? 0), 0n),
-  ) as [bigint, bigint, bigint];
+  const [moved, ram, within, before] = (["peerToPeer", "throughRam", "withinDrive", "before"] as const).map(
+    (way) => report.pairs.reduce((sum, { receipt }) => sum + BigInt(receipt?.bytes[way] ?? 0), 0n),
+  ) as [bigint, bigint, bigint, bigint];
   const seconds = endedAt === null ? undefined : (Date.parse(endedAt) - Date.parse(startedAt)) / 1000;
   const verdict = verdictOf(report);
   const tiles = [
@@ -49,6 +49,7 @@ function head(report: MigrateReport): string {
     tile(formatBytes(BigInt(totals.bytesDone)), `copied of ${formatBytes(BigInt(totals.bytesTotal))}`),
     tile(formatBytes(moved), "moved peer-to-peer"),
     tile(formatBytes(ram), "moved through RAM"),
+    ...(within > 0n ? [tile(formatBytes(within), "copied within drives")] : []),
     ...(before > 0n ? [tile(formatBytes(before), "by earlier runs of these")] : []),
     ...(seconds === undefined ? [] : [tile(duration(seconds), report.runs > 1 ? "last run" : "in all")]),
   ];
@@ -209,7 +210,9 @@ function detail(pair: ReportedPair): string {
     ...(problem ? [["Trouble", trouble(problem)] as [string, string]] : []),
     ...(pair.isPostOwed ? [["Hook", "the post hook has not ended well"] as [string, string]] : []),
     ...(pair.next ? [["What to do", escapeXml(pair.next)] as [string, string]] : []),
-    ...(pair.files.mapfile ? [["Mapfile", code(pair.files.mapfile)] as [string, string]] : []),
+    ...(pair.files.mapfile && pair.state === "bad-ranges"
+      ? [["Mapfile", code(pair.files.mapfile)] as [string, string]]
+      : []),
   ];
   const list = lines.map(([name, html]) => `<dt>${name}</dt><dd>${html}</dd>`).join("");
   return `<article class="${pair.state}" id="${anchor(pair)}"><h3>${escapeXml(pair.name)} ${stateCell(pair)}</h3><dl>${list}</dl></article>`;

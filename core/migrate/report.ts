@@ -93,7 +93,7 @@ function reportPair(
     bytesPerSecond: isRunning ? live.bytesPerSecond : rateOf(receipt),
     isPostOwed: owedPost !== null,
     next: nextStep(record, resume) ?? null,
-    files: { journal: there(journal), mapfile: there(mapfile) },
+    files: { journal: there(journal), mapfile: receipt?.mapfile ?? there(mapfile) },
     receipt,
   };
 }
@@ -108,7 +108,8 @@ function readReceipt(path: string): Receipt | null {
 
 function rateOf(receipt: Receipt | null): string | null {
   if (!receipt || receipt.transferMs === 0) return null;
-  const moved = BigInt(receipt.bytes.peerToPeer) + BigInt(receipt.bytes.throughRam);
+  const { peerToPeer, throughRam, withinDrive } = receipt.bytes;
+  const moved = BigInt(peerToPeer) + BigInt(throughRam) + BigInt(withinDrive);
   return ((moved * 1000n) / BigInt(receipt.transferMs)).toString();
 }
 
