@@ -5,15 +5,32 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { drive, pciSwitch, rootPort, topology } from "../../lab/topology.ts";
 import { guestProgram, registerChecks, runInLab } from "./boot.ts";
 import { countPayload, PAYLOAD_EVENTS, parseTrace, type Window } from "./trace.ts";
 
+/** In the middle of the second MiB that the guest compares on C. */
+const BAD_SECTOR = (129.5 * (1 << 20)) / 512;
+
 const cases = await runInLab({
-  topology: "switch",
+  topology: topology({
+    name: "compare",
+    summary: "A and B with CMBs, C with a bad sector, and D with LBAs of 4096 bytes",
+    pci: [
+      rootPort(
+        pciSwitch(
+          drive("A", { cmbMiB: 64 }),
+          drive("B", { cmbMiB: 32 }),
+          drive("C", { mediumErrors: [{ on: "read", sector: BAD_SECTOR }] }),
+          drive("D", { lbaBytes: 4096 }),
+        ),
+      ),
+    ],
+  }),
   command: guestProgram("compare-cases"),
   stdio: "capture",
 });
-registerChecks(cases, 30);
+registerChecks(cases, 32);
 
 const LENGTH = 16 << 20;
 const GIB = 1 << 30;

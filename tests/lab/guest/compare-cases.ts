@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Compare by the drive, over 64 MiB of two drives: run inside the `switch` lab.
+// Compare by the drive, over 64 MiB of two drives: run inside the lab of tests/lab/compare.test.ts.
 import { CHUNK, type Comparison, compare, type Outcome } from "./compare-kit.ts";
 import { drive, randomContent, readMedium, writeMedium } from "./media.ts";
 import { check, expect } from "./report.ts";
@@ -10,7 +10,7 @@ const LBA = 512;
 const EIO = 5;
 const EINVAL = 22;
 const EILSEQ = 84;
-const [a, b, c] = [drive("A"), drive("B"), drive("C")];
+const [a, b, c, d] = [drive("A"), drive("B"), drive("C"), drive("D")];
 const FROM = BigInt(8 * MIB);
 const TO = BigInt(128 * MIB);
 
@@ -43,11 +43,12 @@ function random(seed: number): () => number {
   };
 }
 
-function flip(atByte: number, bit: number): void {
-  const block = TO + BigInt(atByte - (atByte % LBA));
-  const content = readMedium(b.path, block, LBA);
-  content[atByte % LBA] = (content[atByte % LBA] ?? 0) ^ (1 << bit);
-  writeMedium(b.path, block, content);
+function flip(atByte: number, bit: number, on = b, lbaBytes = LBA): void {
+  const within = atByte % lbaBytes;
+  const block = TO + BigInt(atByte - within);
+  const content = readMedium(on.path, block, lbaBytes);
+  content[within] = (content[within] ?? 0) ^ (1 << bit);
+  writeMedium(on.path, block, content);
 }
 
 const show = ({ result, progress, errors }: Outcome) =>
@@ -128,9 +129,26 @@ async function main(): Promise<void> {
     }
   });
   await check("a drive without p2pmem compares with its peer's", async () => {
-    const over = { destination: c, provider: a } as const;
+    const over = { destination: d, provider: a } as const;
     expectEqual(await compare({ ...small, ...over, stages: "copy+compare" }), 2 * MIB);
     expectEqual(await compare({ ...small, ...over }), 2 * MIB);
+  });
+  await check("LBAs of 4096 bytes: a flipped bit is located to such an LBA", async () => {
+    for (const viaIoctl of [false, true]) {
+      flip(300 * 4096 + 4095, 7, d, 4096);
+      expectRun(await compare({ ...small, destination: d, viaIoctl }), 300 * 4096, 4096);
+      flip(300 * 4096 + 4095, 7, d, 4096);
+    }
+  });
+  await check("a bad sector of the destination is a failure, not a difference", async () => {
+    for (const viaIoctl of [false, true]) {
+      const outcome = await compare({ ...small, destination: c, stages: "copy+compare", viaIoctl });
+      const [error] = outcome.errors;
+      expect(outcome.result === -EIO && outcome.progress.chunksDiffering === 0n, show(outcome));
+      expect(outcome.progress.chunksDone === 1n && outcome.progress.chunksFailed === 1n, show(outcome));
+      expect(error?.direction === "compare" && error.errno === EIO, show(outcome));
+      expect(error?.attempts === 2 && !error.isFatal && error.chunk === 1n, show(outcome));
+    }
   });
   await check("a command that the kernel refuses is fatal, not a difference", async () => {
     for (const viaIoctl of [false, true]) {
