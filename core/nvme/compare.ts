@@ -47,7 +47,7 @@ export function compareProblem(disk: string, identity: NamespaceIdentity): strin
 }
 
 function noCharDevice(disk: string): string {
-  return `"${disk}" has no character device for passthrough (Linux 5.13 and newer have one)`;
+  return `"${disk}" has no character device for passthrough: /dev/${disk.replace(/^nvme/, "ng")}, of Linux 5.13 and newer`;
 }
 
 /** The kernel splits no passthrough command: beyond its own limits it refuses it. */

@@ -16,7 +16,7 @@ export interface NvmeEnvironment {
 
 /** What a drive says about one of its namespaces. */
 export interface NamespaceIdentity {
-  /** `/dev/ng0n1`; undefined where the kernel has none (before 5.13, or a hidden path). */
+  /** `/dev/ng0n1`; undefined where there is none (kernels before 5.13, some containers). */
   readonly charDevice: string | undefined;
   readonly nsid: number;
   readonly sizeLbas: bigint;
@@ -96,7 +96,9 @@ function diskOf(sys: SystemView, blockName: string): string {
 
 function charDeviceOf(sys: SystemView, disk: string): string | undefined {
   const name = disk.replace(/^nvme/, "ng");
-  return sys.exists(`/sys/class/nvme-generic/${name}`) ? `/dev/${name}` : undefined;
+  // A container may be given the block device alone.
+  const isThere = sys.exists(`/sys/class/nvme-generic/${name}`) && sys.exists(`/dev/${name}`);
+  return isThere ? `/dev/${name}` : undefined;
 }
 
 function refusal(disk: string, error: SyscallError): string {

@@ -150,12 +150,12 @@ async function sparseCases(): Promise<void> {
     ] as const) {
       const length = Math.ceil(content.length / padded) * padded;
       const before = randomContent(length + 4096);
-      writeMedium(dst.path, 128n * M, before);
-      const receipt = await run("/mnt/n/source", dst.path, { seek: 128n * M });
+      writeMedium(dst.path, 7168n * M, before);
+      const receipt = await run("/mnt/n/source", dst.path, { seek: 7168n * M });
       expectEqual([receipt.sparse.method, receipt.sparse.made], ["SEEK_DATA", "write-zeroes"], "holes");
       expectEqual(receipt.sparse.holeBytes, holeBytes, "bytes in holes");
       const expected = Buffer.concat([content, before.subarray(content.length)]);
-      expect(readMedium(dst.path, 128n * M, before.length).equals(expected), "destination differs");
+      expect(readMedium(dst.path, 7168n * M, before.length).equals(expected), "destination differs");
     }
   });
   await check("onto a new file: its holes are just left", async () => {
@@ -173,6 +173,13 @@ async function sparseCases(): Promise<void> {
     settleFiles();
     expect(readFileSync("/mnt/n/full").equals(content), "content differs");
     expect(statSync("/mnt/n/full").blocks * 512 < 2 * MIB, `${statSync("/mnt/n/full").blocks} blocks`);
+  });
+  await check("over a file that was shorter: it ends as long as the source", async () => {
+    writeFileSync("/mnt/n/short", randomContent(3 * MIB + 1));
+    settleFiles();
+    await run("/mnt/n/source", "/mnt/n/short");
+    settleFiles();
+    expect(readFileSync("/mnt/n/short").equals(content), "content differs");
   });
   await check("--sparse never moves all of it", async () => {
     const receipt = await run("/mnt/n/source", "/mnt/n/moved", { sparse: "never" });

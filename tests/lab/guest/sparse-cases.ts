@@ -153,7 +153,7 @@ async function compareCases(): Promise<void> {
 }
 
 function mountA(): void {
-  execFileSync("mkfs.ext4", ["-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1", a.path, "1G"]);
+  execFileSync("mkfs.ext4", ["-q", "-F", "-E", "lazy_itable_init=1,lazy_journal_init=1", a.path, "512M"]);
   mkdirSync("/mnt/a", { recursive: true });
   execFileSync("mount", ["-t", "ext4", a.path, "/mnt/a"]);
 }
