@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { unlinkSync } from "node:fs";
+import { dirname } from "node:path";
 import { type Extent, errnoName, SyscallError } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
@@ -7,7 +8,7 @@ import { clearChunks, stretches, sumBytes } from "../journal/bitmap.ts";
 import { type EndIdentity, identityOf } from "../journal/identity.ts";
 import type { BadRange } from "../journal/journal.ts";
 import { type MapStatus, mapOf, renderMapfile } from "../journal/mapfile.ts";
-import { replaceFile } from "../journal/store.ts";
+import { replaceFile, syncDirectory } from "../journal/store.ts";
 import { readDestination, readSource } from "./endpoint.ts";
 import { StuckRequestsError, Tally } from "./engine.ts";
 import { isResumable, lostDevices } from "./faults.ts";
@@ -147,14 +148,19 @@ async function beforeFirstByte(bench: Bench, layout: Layout): Promise<JournalKee
   const { env, plan, files } = bench;
   try {
     reserve(env.native, files, plan.dst, layout.holes.length > 0 ? layout.data : [plan.range]);
+    if (isNewFile(plan)) await syncDirectory(dirname(plan.dst.path));
     if (plan.journalPath === undefined) return undefined;
     const keeper = new JournalKeeper(bench, plan.journalPath, layout, destinationIdentity(bench));
     await keeper.begin();
     return keeper;
   } catch (error) {
-    if (plan.dst.kind === "file" && !plan.dst.exists) unlinkSync(plan.dst.path);
+    if (isNewFile(plan)) unlinkSync(plan.dst.path);
     throw error;
   }
+}
+
+function isNewFile({ dst }: CopyPlan): boolean {
+  return dst.kind === "file" && !dst.exists;
 }
 
 /** A file that was just made has its inode only now. */
@@ -184,13 +190,19 @@ function differingOf(verification: Verification | null) {
   }));
 }
 
+/** Exit code 6 promises that the copy can go on. */
+function withoutJournal(error: unknown): unknown {
+  if (!(error instanceof P2pdmaError) || error.exitCode !== ExitCode.stopped) return error;
+  return new P2pdmaError(error.code, ExitCode.failed, error.message, { cause: error });
+}
+
 /** The journal's last word, and the error that tells of it. */
 async function concluded(
   error: unknown,
   keeper: JournalKeeper | undefined,
   hooks: CopyHooks,
 ): Promise<unknown> {
-  if (!keeper) return error;
+  if (!keeper) return withoutJournal(error);
   try {
     await keeper.end("stopped");
   } catch (problem) {

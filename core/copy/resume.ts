@@ -2,6 +2,7 @@
 import { resolve as resolvePath } from "node:path";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
+import { stretches } from "../journal/bitmap.ts";
 import {
   differences,
   type EndIdentity,
@@ -10,7 +11,7 @@ import {
   nameOf,
   sourceChanges,
 } from "../journal/identity.ts";
-import { type Journal, readJournal } from "../journal/journal.ts";
+import { dataExtents, durableChunks, type Journal, readJournal } from "../journal/journal.ts";
 import { isAlive } from "../journal/owner.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { runJob } from "./job.ts";
@@ -44,6 +45,7 @@ export async function resume(
   const request = { ...requestOf(env, journal, path), ...override };
   const permit = async (dst: Endpoint) => {
     checkDestination(journal.destination, identityOf(env.sys, dst));
+    checkNotCut(journal, dst);
     await hooks.permit(dst);
   };
   const parts = await prepare(env, request, { permit, warn: hooks.warn }, journal);
@@ -82,6 +84,15 @@ function requestOf(env: CopyEnvironment, journal: Journal, path: string): CopyRe
 function checkDestination(was: EndIdentity, is: EndIdentity): void {
   const [first] = differences(was, is);
   if (first) throw otherDevice("destination", was, first);
+}
+
+/** A file that became shorter has lost what the journal claims. */
+function checkNotCut(journal: Journal, dst: Endpoint): void {
+  const claimed = stretches(dataExtents(journal), journal.chunkBytes, durableChunks(journal), true).at(-1);
+  const end = claimed ? claimed.dstOffset + claimed.lengthBytes : 0n;
+  if (dst.kind === "file" && dst.sizeBytes < end) {
+    throw otherDevice("destination", journal.destination, `it was cut to ${dst.sizeBytes} bytes`);
+  }
 }
 
 function checkSource(
