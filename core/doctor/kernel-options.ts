@@ -40,7 +40,8 @@ function unpack(compressed: Uint8Array): string | undefined {
   }
 }
 
-function parseOptions(text: string): Map<string, string> {
+/** Name without `CONFIG_` to value; `n` for what is off. */
+export function parseOptions(text: string): Map<string, string> {
   const options = new Map<string, string>();
   for (const line of text.split("\n")) {
     const [, name, value] = /^CONFIG_(\w+)=(.*)$/.exec(line) ?? [];

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+import type { Feature, Finding } from "./feature.ts";
+import { features } from "./features/index.ts";
+import { type KernelConfig, mainlineHad, missingOption } from "./options.ts";
+
+/** What a kernel of this configuration can do. Options say for certain what it cannot. */
+export function examineConfig(config: KernelConfig): Finding[] {
+  return features.map((feature) => judge(feature, config));
+}
+
+function judge(feature: Feature, { release, values }: KernelConfig): Finding {
+  const off = missingOption(values, feature.options);
+  if (off) return { feature, state: "absent", evidence: off };
+  if (feature.isOption) {
+    const names = feature.options.flat().filter((name) => ["y", "m"].includes(values.get(name) ?? "n"));
+    const list = names.map((name) => `CONFIG_${name}=${values.get(name)}`).join(" ");
+    return { feature, state: "present", evidence: list };
+  }
+  if (mainlineHad(feature.since, release)) {
+    return {
+      feature,
+      state: "present",
+      evidence: `mainline has it since ${feature.since}, this is ${release}`,
+    };
+  }
+  return { feature, state: "unknown", evidence: doubt(feature, release) };
+}
+
+/** Why neither the options nor the version can tell. */
+export function doubt({ since }: Feature, release: string | undefined): string {
+  if (since === undefined) return "no option or release of mainline tells";
+  return release === undefined
+    ? `mainline has it since ${since}; the kernel's version is not known`
+    : `mainline has it since ${since}, this is ${release}: only with a backport`;
+}
