@@ -1,167 +1,54 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Selftest of p2pmem in user space, mapped through a character device
- * (pci_mmap_p2pmem(), patches 2 and 3) or through sysfs (mainline): both have
- * to behave alike.
+ * p2pmem in user space: what can be mapped, and what becomes of a mapping.
+ * Through a character device (pci_mmap_p2pmem(), patches 2 and 3) or sysfs
+ * (mainline): both have to behave alike.
  *
- *   p2pmem_mmap [-u] [-d BLOCKDEV]... FILE P2PMEM_DIR
+ *   p2pmem_mmap FILE P2PMEM_DIR
  *
  *   FILE         /dev/nvme0, or the file "allocate" in P2PMEM_DIR
  *   P2PMEM_DIR   /sys/bus/pci/devices/0000:03:00.0/p2pmem
- *   -d BLOCKDEV  also read from this drive into the memory, with O_DIRECT
- *   -u           also unbind the provider's driver while its memory is mapped
  *
- * Nothing is written to any drive. Root only. Exit status: 0 all passed,
- * 1 some failed, 2 wrong use.
+ * Nobody else may use that memory meanwhile. Root only. Exit status: 0 all
+ * passed, 1 some failed, 2 wrong use.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PAGE 4096UL
-#define MAX_DRIVES 8
+#include "p2pmem_kit.h"
+
 #define STRESS_THREADS 4
 #define STRESS_ROUNDS 200
+#define CYCLES 10000
+#define HOGS 8
 
-struct ctx {
-	char file[PATH_MAX];	/* what is mapped */
-	char dir[PATH_MAX];	/* P2PMEM_DIR */
-	char pci[PATH_MAX];	/* the PCI function's folder in sysfs */
-	bool is_sysfs;		/* file is P2PMEM_DIR/allocate */
-	int fd;
-	size_t start;		/* what was available at the beginning */
-	int passed, failed;
-};
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
 
-static void check(struct ctx *ctx, bool ok, const char *format, ...)
+/* ---- what mmap() accepts and refuses ---- */
+
+static bool refused(struct p2pmem *m, size_t length, int flags, off_t offset, int error)
 {
-	va_list args;
-
-	if (ok)
-		ctx->passed++;
-	else
-		ctx->failed++;
-
-	printf("%s %d - ", ok ? "ok" : "not ok", ctx->passed + ctx->failed);
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-}
-
-static void die(const char *what)
-{
-	perror(what);
-	exit(2);
-}
-
-/* ---- memory ---- */
-
-static size_t available(const struct ctx *ctx)
-{
-	char path[PATH_MAX + 16];
-	size_t bytes = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/available", ctx->dir);
-	f = fopen(path, "r");
-	if (!f)
-		return 0;
-	if (fscanf(f, "%zu", &bytes) != 1)
-		bytes = 0;
-	fclose(f);
-	return bytes;
-}
-
-/* Pages come back when the last reference drops, which may be a moment later. */
-static bool available_becomes(const struct ctx *ctx, size_t bytes)
-{
-	for (int i = 0; i < 100; i++) {
-		if (available(ctx) == bytes)
-			return true;
-		usleep(10000);
-	}
-	return false;
-}
-
-static uint8_t *map(const struct ctx *ctx, size_t length)
-{
-	return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, ctx->fd, 0);
-}
-
-static uint8_t *must_map(const struct ctx *ctx, size_t length)
-{
-	uint8_t *p = map(ctx, length);
-
-	if (p == MAP_FAILED)
-		die("mmap");
-	return p;
-}
-
-static uint8_t pattern(size_t i, uint8_t seed)
-{
-	return (uint8_t)(i * 31 + (i >> 12) + seed);
-}
-
-static void fill(volatile uint8_t *p, size_t length, uint8_t seed)
-{
-	for (size_t i = 0; i < length; i++)
-		p[i] = pattern(i, seed);
-}
-
-static bool holds(const volatile uint8_t *p, size_t from, size_t to, uint8_t seed)
-{
-	for (size_t i = from; i < to; i++)
-		if (p[i] != pattern(i, seed))
-			return false;
-	return true;
-}
-
-static sigjmp_buf on_sigbus;
-
-static void sigbus_handler(int number)
-{
-	(void)number;
-	siglongjmp(on_sigbus, 1);
-}
-
-static bool touch_raises_sigbus(volatile uint8_t *p)
-{
-	struct sigaction action = { .sa_handler = sigbus_handler }, old;
-	volatile bool raised = true;
-
-	sigaction(SIGBUS, &action, &old);
-	if (!sigsetjmp(on_sigbus, 1)) {
-		(void)*p;
-		raised = false;
-	}
-	sigaction(SIGBUS, &old, NULL);
-	return raised;
-}
-
-/* ---- what mmap accepts and refuses ---- */
-
-static bool refused(struct ctx *ctx, size_t length, int flags, off_t offset, int error)
-{
-	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, ctx->fd, offset);
+	void *p = mmap(NULL, length, PROT_READ | PROT_WRITE, flags, m->fd, offset);
 
 	if (p == MAP_FAILED)
 		return errno == error;
@@ -169,149 +56,166 @@ static bool refused(struct ctx *ctx, size_t length, int flags, off_t offset, int
 	return false;
 }
 
-static void test_arguments(struct ctx *ctx)
+static void test_arguments(struct p2pmem *m)
 {
 	size_t length = 256 * PAGE;
-	uint8_t *p = must_map(ctx, length);
+	void *p = must_map(m, length);
 
 	fill(p, length, 1);
-	check(ctx, holds(p, 0, length, 1), "memory keeps what is written to it");
-	check(ctx, available(ctx) == ctx->start - length, "a mapping takes its length");
+	check(holds(p, 0, length, 1), "memory keeps what is written to it");
+	check(available(m) == m->start - length, "a mapping takes its length");
 	munmap(p, length);
-	check(ctx, available_becomes(ctx, ctx->start), "munmap() gives it back");
+	check(available_becomes(m, m->start), "munmap() gives it back");
 
-	check(ctx, refused(ctx, PAGE, MAP_PRIVATE, 0, EINVAL), "MAP_PRIVATE is EINVAL");
-	check(ctx, refused(ctx, PAGE, MAP_SHARED, PAGE, EINVAL), "an offset is EINVAL");
-	check(ctx, refused(ctx, ctx->start + PAGE, MAP_SHARED, 0, ENOMEM),
-	      "more than there is is ENOMEM");
-	check(ctx, available(ctx) == ctx->start, "refusals cost nothing");
+	check(refused(m, PAGE, MAP_PRIVATE, 0, EINVAL), "MAP_PRIVATE is EINVAL");
+	check(refused(m, PAGE, MAP_SHARED, PAGE, EINVAL), "an offset is EINVAL");
+	check(refused(m, m->start + PAGE, MAP_SHARED, 0, ENOMEM), "more than there is is ENOMEM");
+	check(refused(m, 1UL << 40, MAP_SHARED, 0, ENOMEM), "far more than there is is ENOMEM");
+	check(available(m) == m->start, "refusals cost nothing");
 }
 
-static void test_exhaustion(struct ctx *ctx)
+static void test_read_only(struct p2pmem *m)
 {
-	uint8_t *p = map(ctx, ctx->start);
+	int fd = open(m->file, O_RDONLY);
+	void *p;
 
-	check(ctx, p != MAP_FAILED, "all of it can be mapped at once");
-	if (p == MAP_FAILED)
+	if (fd < 0)
+		bail_out(m->file);
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	check(p == MAP_FAILED && errno == EACCES, "writable, of a file opened for reading: EACCES");
+	p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+	if (!check(p != MAP_FAILED, "readable: %s", strerror(errno)))
 		return;
-	check(ctx, available(ctx) == 0, "nothing is left then");
-	check(ctx, refused(ctx, PAGE, MAP_SHARED, 0, ENOMEM), "one page more is ENOMEM");
-	munmap(p, ctx->start);
-	check(ctx, available_becomes(ctx, ctx->start), "all of it comes back");
+	check(!signal_of_read(p), "it can be read");
+	check(signal_of_write(p) == SIGSEGV, "writing to it is SIGSEGV");
+	check(mprotect(p, PAGE, PROT_WRITE) && errno == EACCES, "and stays so: EACCES");
+	munmap(p, PAGE);
+	close(fd);
 }
 
-/* ---- lifetimes ---- */
-
-static void test_pieces(struct ctx *ctx)
+static void test_closed_file(struct p2pmem *m)
 {
-	size_t length = 16 * PAGE;
-	uint8_t *p = must_map(ctx, length);
+	void *p = must_map(m, 4 * PAGE);
 
-	fill(p, length, 2);
-	munmap(p + 4 * PAGE, 2 * PAGE);
-	check(ctx, available_becomes(ctx, ctx->start - length + 2 * PAGE),
-	      "munmap() in the middle gives back two pages");
-	check(ctx, holds(p, 0, 4 * PAGE, 2) && holds(p, 6 * PAGE, length, 2),
-	      "the pages around the hole keep their content");
-
-	mprotect(p + 8 * PAGE, PAGE, PROT_NONE);
-	mprotect(p + 8 * PAGE, PAGE, PROT_READ | PROT_WRITE);
-	check(ctx, holds(p, 6 * PAGE, length, 2), "mprotect() leaves them alone");
-
-	munmap(p, 4 * PAGE);
-	munmap(p + 6 * PAGE, 10 * PAGE);
-	check(ctx, available_becomes(ctx, ctx->start), "the rest comes back");
-}
-
-static void test_mremap(struct ctx *ctx)
-{
-	size_t length = 16 * PAGE, kept = 8 * PAGE;
-	uint8_t *p = must_map(ctx, length), *place, *grown;
-
-	fill(p, length, 3);
-	place = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	p = mremap(p, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place);
-	check(ctx, p == place && holds(p, 0, length, 3), "mremap() moves it");
-	p = mremap(p, length, kept, 0);
-	check(ctx, p == place && available_becomes(ctx, ctx->start - kept), "mremap() shrinks it");
-
-	grown = mremap(p, kept, kept + PAGE, MREMAP_MAYMOVE);
-	if (grown != MAP_FAILED)
-		p = grown;
-	check(ctx, grown == MAP_FAILED || touch_raises_sigbus(p + kept),
-	      "mremap() does not allocate");
-	munmap(p, kept + PAGE);
-	check(ctx, available_becomes(ctx, ctx->start), "all of it comes back");
-}
-
-static void test_closed_file(struct ctx *ctx)
-{
-	uint8_t *p;
-
-	p = must_map(ctx, 4 * PAGE);
-	close(ctx->fd);
+	close(m->fd);
 	fill(p, 4 * PAGE, 4);
-	check(ctx, holds(p, 0, 4 * PAGE, 4), "a mapping outlives its file descriptor");
+	check(holds(p, 0, 4 * PAGE, 4), "a mapping outlives its file descriptor");
 	munmap(p, 4 * PAGE);
-	check(ctx, available_becomes(ctx, ctx->start), "and still gives its memory back");
-	ctx->fd = open(ctx->file, O_RDWR);
-	if (ctx->fd < 0)
-		die(ctx->file);
+	check(available_becomes(m, m->start), "and still gives its memory back");
+	m->fd = open(m->file, O_RDWR);
+	if (m->fd < 0)
+		bail_out(m->file);
 }
 
-/* Forks; the child waits for a byte from the parent and then runs off or dies. */
-static pid_t fork_waiting(int *to_child)
-{
-	int ends[2];
-	pid_t pid;
-	char byte;
+/* ---- all of it ---- */
 
-	if (pipe(ends))
-		die("pipe");
-	pid = fork();
-	if (pid < 0)
-		die("fork");
-	if (!pid) {
-		close(ends[1]);
-		_exit(read(ends[0], &byte, 1) == 1 ? 0 : 1);
+static void test_exhaustion(struct p2pmem *m)
+{
+	void *p = map(m, m->start);
+
+	if (!check(p != MAP_FAILED, "all of it can be mapped at once: %s", strerror(errno)))
+		return;
+	check(available(m) == 0, "nothing is left then");
+	check(refused(m, PAGE, MAP_SHARED, 0, ENOMEM), "one page more is ENOMEM");
+	munmap((char *)p + m->start / 2, PAGE);
+	check(available_becomes(m, PAGE), "a page in the middle comes back");
+	check(refused(m, 2 * PAGE, MAP_SHARED, 0, ENOMEM), "two pages are ENOMEM then");
+	munmap(p, m->start);
+}
+
+/* Shared by the processes that take all memory together. */
+struct hogs {
+	atomic_int full;	/* how many have met ENOMEM */
+	atomic_int checked;
+	atomic_size_t pages;
+	atomic_int odd_errors;
+	atomic_int not_mine;	/* pages that another one wrote to */
+};
+
+/* Takes page after page until there is none, then looks whether they are its own. */
+static void hog(const struct p2pmem *m, struct hogs *hogs, uint64_t id)
+{
+	uint64_t **pages = calloc(m->start / PAGE, sizeof(*pages));
+	size_t count = 0;
+
+	while (pages && count < m->start / PAGE) {
+		void *p = map(m, PAGE);
+
+		if (p == MAP_FAILED) {
+			hogs->odd_errors += errno != ENOMEM;
+			break;
+		}
+		pages[count] = p;
+		*(volatile uint64_t *)p = id << 32 | count;
+		count++;
 	}
-	close(ends[0]);
-	*to_child = ends[1];
-	return pid;
+	hogs->pages += count;
+	hogs->full++;
+	while (hogs->full < HOGS)
+		usleep(1000);
+	for (size_t i = 0; i < count; i++)
+		hogs->not_mine += *(volatile uint64_t *)pages[i] != (id << 32 | i);
+	hogs->checked++;
+	if (id % 2)
+		_exit(0);
+	pause();
 }
 
-static void test_fork(struct ctx *ctx)
+static void test_hogs(struct p2pmem *m)
 {
-	size_t length = 8 * PAGE;
-	uint8_t *p = must_map(ctx, length);
-	int to_child;
-	pid_t pid;
+	struct hogs *hogs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[HOGS];
 
-	pid = fork_waiting(&to_child);
-	close(to_child);
-	waitpid(pid, NULL, 0);
-	fill(p, length, 5);
-	check(ctx, holds(p, 0, length, 5) && available(ctx) == ctx->start - length,
-	      "the parent keeps the memory when its child ends");
+	if (hogs == MAP_FAILED)
+		bail_out("mmap");
+	for (int i = 0; i < HOGS; i++) {
+		pids[i] = fork();
+		if (!pids[i])
+			hog(m, hogs, i);
+	}
+	while (hogs->checked < HOGS)
+		usleep(10000);
+	check(available(m) == 0 || hogs->pages == m->start / PAGE, "they took all there is");
+	for (int i = 0; i < HOGS; i++) {
+		if (i % 2 == 0)
+			kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	check(hogs->pages == m->start / PAGE, "together %zu of %zu pages", (size_t)hogs->pages,
+	      m->start / PAGE);
+	check(!hogs->odd_errors, "the end of it is ENOMEM");
+	check(!hogs->not_mine, "no page was given to two processes");
+	munmap(hogs, PAGE);
+}
 
-	pid = fork_waiting(&to_child);
-	munmap(p, length);
-	check(ctx, available(ctx) == ctx->start - length,
-	      "the child keeps the memory when its parent unmaps it");
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	close(to_child);
-	check(ctx, available_becomes(ctx, ctx->start), "killing the child gives it back");
+static void test_cycles(struct p2pmem *m)
+{
+	int refusals = 0;
+
+	for (int i = 0; i < CYCLES; i++) {
+		size_t length = (1 + i % 7) * PAGE;
+		volatile uint8_t *p = map(m, length);
+
+		if (p == MAP_FAILED) {
+			refusals++;
+			continue;
+		}
+		p[0] = (uint8_t)i;
+		p[length - 1] = (uint8_t)i;
+		munmap((void *)p, length);
+	}
+	check(!refusals, "%d of %d were refused", refusals, CYCLES);
+	note("%d cycles of mmap() and munmap()", CYCLES);
 }
 
 static void *stress(void *data)
 {
-	const struct ctx *ctx = data;
+	const struct p2pmem *m = data;
 	intptr_t wrong = 0;
 
 	for (int i = 0; i < STRESS_ROUNDS; i++) {
 		size_t length = (1 + i % 7) * PAGE;
-		volatile uint8_t *p = map(ctx, length);
+		volatile uint8_t *p = map(m, length);
 
 		if (p == MAP_FAILED)
 			continue;
@@ -323,211 +227,307 @@ static void *stress(void *data)
 	return (void *)wrong;
 }
 
-static void test_threads(struct ctx *ctx)
+static void test_threads(struct p2pmem *m)
 {
 	pthread_t threads[STRESS_THREADS];
 	intptr_t wrong = 0;
 
 	for (int i = 0; i < STRESS_THREADS; i++)
-		pthread_create(&threads[i], NULL, stress, ctx);
+		pthread_create(&threads[i], NULL, stress, m);
 	for (int i = 0; i < STRESS_THREADS; i++) {
 		void *result;
 
 		pthread_join(threads[i], &result);
 		wrong += (intptr_t)result;
 	}
-	check(ctx, !wrong, "threads that map at once get memory of their own");
-	check(ctx, available_becomes(ctx, ctx->start), "and lose none of it");
+	check(!wrong, "threads that map at once get memory of their own");
 }
 
-/* ---- DMA ---- */
+/* ---- parts of a mapping ---- */
 
-static void test_read(struct ctx *ctx, const char *drive)
+static void test_pieces(struct p2pmem *m)
 {
-	size_t length = 1 << 20;
-	uint8_t *p = must_map(ctx, length), *ram = aligned_alloc(PAGE, length);
-	int fd = open(drive, O_RDONLY | O_DIRECT);
-	ssize_t n;
+	size_t length = 16 * PAGE;
+	char *p = must_map(m, length);
 
-	if (fd < 0 || !ram)
-		die(drive);
-	memset(p, 0xa5, length);
-	n = pread(fd, p, length, 0);
-	check(ctx, n == (ssize_t)length, "O_DIRECT read from %s: %s", drive,
-	      n < 0 ? strerror(errno) : "whole");
-	n = pread(fd, ram, length, 0);
-	check(ctx, n == (ssize_t)length && !memcmp(p, ram, length),
-	      "what %s put there is what it puts into RAM", drive);
-	close(fd);
-	free(ram);
+	fill(p, length, 2);
+	munmap(p, 2 * PAGE);
+	check(available_becomes(m, m->start - length + 2 * PAGE), "the head comes back");
+	munmap(p + 7 * PAGE, 3 * PAGE);
+	check(available_becomes(m, m->start - length + 5 * PAGE), "the middle comes back");
+	munmap(p + 14 * PAGE, 2 * PAGE);
+	check(available_becomes(m, m->start - length + 7 * PAGE), "the tail comes back");
+	check(holds(p, 2 * PAGE, 7 * PAGE, 2) && holds(p, 10 * PAGE, 14 * PAGE, 2),
+	      "the other pages keep their content");
+	check(signal_of_read(p + 8 * PAGE) == SIGSEGV, "the hole is one");
 	munmap(p, length);
-	check(ctx, available_becomes(ctx, ctx->start), "all of it comes back");
 }
 
-/* ---- taking the provider away ---- */
-
-static int write_text(const char *path, const char *text)
+static void test_mremap_move(struct p2pmem *m)
 {
-	int fd = open(path, O_WRONLY);
-	ssize_t n;
+	size_t length = 16 * PAGE;
+	char *p = must_map(m, length), *place, *moved;
 
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, strlen(text));
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	return (int)n;
-}
+	fill(p, length, 3);
+	place = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	moved = mremap(p, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, place);
+	check(moved == place && holds(place, 0, length, 3), "all of it moves");
+	check(signal_of_read(p) == SIGSEGV, "and leaves nothing");
 
-/* Writes the function's name to a file of its driver; a hang ends the test. */
-static bool tell_driver(const char *driver, const char *what, const char *name)
-{
-	char path[PATH_MAX + 16];
-	int ret;
+	moved = mremap(place + 4 * PAGE, 4 * PAGE, 4 * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, p);
+	check(moved == p && *(uint64_t *)p == pattern_word(4 * PAGE, 3), "a part of it moves");
+	check(holds(place, 0, 4 * PAGE, 3) && holds(place, 8 * PAGE, length, 3), "the rest stays");
+	check(available(m) == m->start - length, "moving takes and gives nothing");
+	munmap(p, 4 * PAGE);
+	check(available_becomes(m, m->start - length + 4 * PAGE), "the part comes back");
 
-	snprintf(path, sizeof(path), "%s/%s", driver, what);
-	alarm(60);
-	ret = write_text(path, name);
-	alarm(0);
-	return !ret;
-}
-
-/* The drive's number may change with every binding. */
-static bool find_file_again(struct ctx *ctx)
-{
-	char path[PATH_MAX + 16];
-	struct dirent *entry;
-	DIR *dir;
-
-	if (!ctx->is_sysfs) {
-		snprintf(path, sizeof(path), "%s/nvme", ctx->pci);
-		dir = opendir(path);
-		if (!dir)
-			return false;
-		while ((entry = readdir(dir)))
-			if (entry->d_name[0] != '.')
-				snprintf(ctx->file, sizeof(ctx->file), "/dev/%.64s", entry->d_name);
-		closedir(dir);
+	/* glibc passes the last argument with MREMAP_FIXED only */
+	moved = (char *)syscall(SYS_mremap, place, 4 * PAGE, 4 * PAGE,
+				MREMAP_MAYMOVE | MREMAP_DONTUNMAP, 0);
+	if (check(moved != MAP_FAILED, "MREMAP_DONTUNMAP: %s", strerror(errno))) {
+		check(holds(moved, 0, 4 * PAGE, 3), "takes the pages along");
+		check(signal_of_read(place) == SIGBUS, "and leaves none behind");
+		munmap(moved, 4 * PAGE);
 	}
-	ctx->fd = open(ctx->file, O_RDWR);
-	return ctx->fd >= 0;
+	munmap(place, length);
 }
 
-/* Probing goes on in the background: waits until all memory is there again. */
-static bool wait_for_provider(struct ctx *ctx)
+static void test_mremap_resize(struct p2pmem *m)
 {
-	for (int i = 0; i < 100; i++) {
-		if (available(ctx) == ctx->start && find_file_again(ctx))
-			return true;
-		usleep(100000);
+	size_t length = 16 * PAGE, kept = 8 * PAGE;
+	char *p = must_map(m, length), *other;
+
+	fill(p, length, 4);
+	check(mremap(p, length, kept, 0) == p && available_becomes(m, m->start - kept),
+	      "shrinking gives back");
+	other = mremap(p, kept, kept + 4 * PAGE, MREMAP_MAYMOVE);
+	if (other != MAP_FAILED) {
+		p = other;
+		check(signal_of_read(p + kept) == SIGBUS && signal_of_write(p + kept) == SIGBUS,
+		      "what it grows by is SIGBUS");
 	}
-	return false;
-}
+	check(holds(p, 0, kept, 4), "what was there stays");
+	check(available(m) == m->start - kept, "growing does not allocate");
 
-static atomic_bool stop_mapping;
-
-/* Without touching it: the memory may go away at any time. */
-static void *keep_mapping(void *data)
-{
-	while (!atomic_load(&stop_mapping)) {
-		void *p = map(data, 4 * PAGE);
-
-		if (p != MAP_FAILED)
-			munmap(p, 4 * PAGE);
+	other = mremap(p, 0, kept, MREMAP_MAYMOVE);
+	if (other != MAP_FAILED) {
+		check(signal_of_read(other) == SIGBUS, "a duplicate has no memory");
+		munmap(other, kept);
 	}
-	return NULL;
+	munmap(p, kept + 4 * PAGE);
 }
 
-static void test_unbind(struct ctx *ctx)
+static void test_mprotect(struct p2pmem *m)
 {
-	char link[PATH_MAX + 16], driver[PATH_MAX];
-	const char *name = strrchr(ctx->pci, '/') + 1;
-	pthread_t threads[STRESS_THREADS];
-	uint8_t *p = must_map(ctx, 8 * PAGE);
+	size_t length = 8 * PAGE;
+	char *p = must_map(m, length);
+
+	fill(p, length, 5);
+	mprotect(p + 2 * PAGE, 2 * PAGE, PROT_NONE);
+	check(signal_of_read(p + 2 * PAGE) == SIGSEGV, "PROT_NONE in the middle is SIGSEGV");
+	check(!signal_of_read(p + PAGE) && !signal_of_read(p + 4 * PAGE), "and nowhere else");
+	mprotect(p, length, PROT_READ);
+	check(signal_of_write(p) == SIGSEGV && holds(p, 0, length, 5), "PROT_READ is no more than that");
+	mprotect(p, length, PROT_READ | PROT_WRITE);
+	check(holds(p, 0, length, 5), "everything stays");
+	fill(p, length, 6);
+	check(holds(p, 0, length, 6), "and can be written again");
+	check(available(m) == m->start - length, "nothing is taken or given");
+	munmap(p, length);
+}
+
+/* Advice that may be taken or refused, but changes nothing that can be seen. */
+static void check_harmless(struct p2pmem *m, char *p, size_t length)
+{
+	static const struct {
+		int advice;
+		const char *name;
+	} harmless[] = {
+		{ MADV_NORMAL, "NORMAL" },
+		{ MADV_RANDOM, "RANDOM" },
+		{ MADV_SEQUENTIAL, "SEQUENTIAL" },
+		{ MADV_WILLNEED, "WILLNEED" },
+		{ MADV_FREE, "FREE" },
+		{ MADV_REMOVE, "REMOVE" },
+		{ MADV_MERGEABLE, "MERGEABLE" },
+		{ MADV_HUGEPAGE, "HUGEPAGE" },
+		{ MADV_COLLAPSE, "COLLAPSE" },
+		{ MADV_COLD, "COLD" },
+		{ MADV_PAGEOUT, "PAGEOUT" },
+		{ MADV_DONTDUMP, "DONTDUMP" },
+		{ MADV_WIPEONFORK, "WIPEONFORK" },
+		{ MADV_POPULATE_READ, "POPULATE_READ" },
+		{ MADV_POPULATE_WRITE, "POPULATE_WRITE" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(harmless); i++) {
+		int ret = madvise(p + PAGE, length - 2 * PAGE, harmless[i].advice);
+
+		note("MADV_%s: %s", harmless[i].name, ret ? strerror(errno) : "taken");
+		check(holds(p, 0, length, 7) && available(m) == m->start - length,
+		      "MADV_%s does no harm", harmless[i].name);
+	}
+}
+
+static void test_madvise(struct p2pmem *m)
+{
+	size_t length = 8 * PAGE;
+	char *p = must_map(m, length);
+	pid_t pid;
+
+	fill(p, length, 7);
+	check_harmless(m, p, length);
+
+	check(!madvise(p, length, MADV_DONTFORK), "MADV_DONTFORK");
+	pid = fork();
+	if (!pid)
+		_exit(signal_of_read(p) != SIGSEGV);
+	check(child_succeeds(pid), "a child does not have it");
+	check(!madvise(p, length, MADV_DOFORK), "MADV_DOFORK");
+	pid = fork();
+	if (!pid)
+		_exit(!holds(p, 0, length, 7));
+	check(child_succeeds(pid), "a child has it again");
+
+	check(!madvise(p + 2 * PAGE, 2 * PAGE, MADV_DONTNEED), "MADV_DONTNEED");
+	check(available_becomes(m, m->start - length + 2 * PAGE), "gives the pages back");
+	check(signal_of_read(p + 2 * PAGE) == SIGBUS && signal_of_write(p + 3 * PAGE) == SIGBUS,
+	      "and never brings any again");
+	check(holds(p, 0, 2 * PAGE, 7) && holds(p, 4 * PAGE, length, 7), "the others stay");
+	munmap(p, length);
+}
+
+/* The kernel has no business to lock, sync or migrate this memory. */
+static void test_other_calls(struct p2pmem *m)
+{
+	size_t length = 8 * PAGE;
+	char *p = must_map(m, length);
+	unsigned char resident[8];
+	void *pages[1] = { p };
+	unsigned long nodes = 1;
+	int node = 0, status = 0;
+
+	fill(p, length, 8);
+	mlock(p, length);
+	munlock(p, length);
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	munlockall();
+	msync(p, length, MS_SYNC);
+	msync(p, length, MS_ASYNC | MS_INVALIDATE);
+	check(!mincore(p, length, resident), "mincore(): %s", strerror(errno));
+	syscall(SYS_mbind, p, length, 2, &nodes, 64, 2 | 1); /* MPOL_BIND, MOVE | STRICT */
+	syscall(SYS_move_pages, 0, 1, pages, &node, &status, 2);
+	note("move_pages() says %d", status);
+	check(holds(p, 0, length, 8), "everything stays");
+	check(available(m) == m->start - length, "nothing is taken or given");
+	/* Of the sysfs file it is a new mapping, which is fine. */
+	if (!m->is_sysfs)
+		check(syscall(SYS_remap_file_pages, p, PAGE, 0, 1, 0), "remap_file_pages() is refused");
+	munmap(p, length);
+}
+
+/* ---- several processes ---- */
+
+static void test_fork(struct p2pmem *m)
+{
+	size_t length = 8 * PAGE;
+	char *p = must_map(m, length);
 	int to_child;
 	pid_t pid;
 
-	snprintf(link, sizeof(link), "%s/driver", ctx->pci);
-	if (!realpath(link, driver))
-		die(link);
-
 	pid = fork_waiting(&to_child);
-	check(ctx, tell_driver(driver, "unbind", name), "unbinding ends while memory is mapped");
-	check(ctx, touch_raises_sigbus(p), "the mapping raises SIGBUS then");
-	check(ctx, map(ctx, PAGE) == MAP_FAILED && errno == ENODEV, "and mmap() is ENODEV");
 	close(to_child);
 	waitpid(pid, NULL, 0);
-	munmap(p, 8 * PAGE);
-	close(ctx->fd);
+	fill(p, length, 9);
+	check(holds(p, 0, length, 9) && available(m) == m->start - length,
+	      "the parent keeps the memory when its child ends");
 
-	check(ctx, tell_driver(driver, "bind", name) && wait_for_provider(ctx),
-	      "binding again restores all memory");
-	p = must_map(ctx, PAGE);
-	fill(p, PAGE, 6);
-	check(ctx, holds(p, 0, PAGE, 6), "which can be mapped");
-	munmap(p, PAGE);
+	pid = fork();
+	if (!pid) {
+		fill(p, length, 10);
+		munmap(p, 4 * PAGE);
+		_exit(0);
+	}
+	check(child_succeeds(pid) && holds(p, 0, length, 10), "they share it");
+	check(available(m) == m->start - length, "what the child unmaps the parent keeps");
 
-	atomic_store(&stop_mapping, false);
-	for (int i = 0; i < STRESS_THREADS; i++)
-		pthread_create(&threads[i], NULL, keep_mapping, ctx);
-	usleep(50000);
-	check(ctx, tell_driver(driver, "unbind", name), "unbinding ends while threads map");
-	atomic_store(&stop_mapping, true);
-	for (int i = 0; i < STRESS_THREADS; i++)
-		pthread_join(threads[i], NULL);
-	close(ctx->fd);
-	check(ctx, tell_driver(driver, "bind", name) && wait_for_provider(ctx),
-	      "binding again restores all memory");
+	pid = fork_waiting(&to_child);
+	munmap(p, length);
+	check(available(m) == m->start - length,
+	      "the child keeps the memory when its parent unmaps it");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(to_child);
+	check(available_becomes(m, m->start), "killing the child gives it back");
 }
 
-static int usage(void)
+/* Each generation unmaps a page and leaves the rest to the next. */
+static void test_generations(struct p2pmem *m)
 {
-	fputs("usage: p2pmem_mmap [-u] [-d BLOCKDEV]... FILE P2PMEM_DIR\n", stderr);
-	return 2;
+	char *p = must_map(m, 8 * PAGE);
+	int ends[2];
+	pid_t pid;
+
+	if (pipe(ends))
+		bail_out("pipe");
+	fill(p, 8 * PAGE, 11);
+	pid = fork();
+	for (int i = 0; !pid && i < 7; i++) {
+		munmap(p + i * PAGE, PAGE);
+		if (fork())
+			_exit(0);
+		if (i == 6 && write(ends[1], holds(p, 7 * PAGE, 8 * PAGE, 11) ? "y" : "n", 1) == 1)
+			_exit(0);
+	}
+	if (!pid)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	munmap(p, 8 * PAGE);
+	close(ends[1]);
+	check(read(ends[0], ends + 1, 1) == 1 && (char)ends[1] == 'y', "the last one has the last page");
+	close(ends[0]);
 }
+
+static void test_exec(struct p2pmem *m)
+{
+	pid_t pid = fork();
+
+	if (!pid) {
+		must_map(m, 8 * PAGE);
+		execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	check(child_succeeds(pid), "exec()");
+}
+
+static const struct p2pmem_test tests[] = {
+	{ "mmap() takes what it should and refuses the rest", test_arguments },
+	{ "a file opened for reading", test_read_only },
+	{ "the file is closed while mapped", test_closed_file },
+	{ "all of it, in one piece", test_exhaustion },
+	{ "all of it, by 8 processes at once", test_hogs },
+	{ "10000 cycles", test_cycles },
+	{ "threads", test_threads },
+	{ "munmap() of head, middle and tail", test_pieces },
+	{ "mremap() moves", test_mremap_move },
+	{ "mremap() shrinks, grows and duplicates", test_mremap_resize },
+	{ "mprotect()", test_mprotect },
+	{ "madvise()", test_madvise },
+	{ "locking, syncing, migrating, remapping", test_other_calls },
+	{ "fork(), and either one ends first", test_fork },
+	{ "eight generations of processes", test_generations },
+	{ "exec()", test_exec },
+};
 
 int main(int argc, char **argv)
 {
-	struct ctx ctx = { 0 };
-	const char *drives[MAX_DRIVES];
-	int nr_drives = 0, option;
-	bool unbind = false;
+	struct p2pmem m = { 0 };
 
-	while ((option = getopt(argc, argv, "ud:")) != -1) {
-		if (option == 'u')
-			unbind = true;
-		else if (option == 'd' && nr_drives < MAX_DRIVES)
-			drives[nr_drives++] = optarg;
-		else
-			return usage();
+	if (argc != 3) {
+		fputs("usage: p2pmem_mmap FILE P2PMEM_DIR\n", stderr);
+		return 2;
 	}
-	if (argc - optind != 2)
-		return usage();
-	if (!realpath(argv[optind], ctx.file))
-		die(argv[optind]);
-	if (!realpath(argv[optind + 1], ctx.dir))
-		die(argv[optind + 1]);
-	memcpy(ctx.pci, ctx.dir, sizeof(ctx.pci));
-	dirname(ctx.pci);
-	ctx.is_sysfs = !strncmp(ctx.file, ctx.dir, strlen(ctx.dir));
-	ctx.fd = open(ctx.file, O_RDWR);
-	if (ctx.fd < 0)
-		die(ctx.file);
-	ctx.start = available(&ctx);
-
-	printf("# %s, %zu bytes available\n", ctx.file, ctx.start);
-	test_arguments(&ctx);
-	test_exhaustion(&ctx);
-	test_pieces(&ctx);
-	test_mremap(&ctx);
-	test_closed_file(&ctx);
-	test_fork(&ctx);
-	test_threads(&ctx);
-	for (int i = 0; i < nr_drives; i++)
-		test_read(&ctx, drives[i]);
-	if (unbind)
-		test_unbind(&ctx);
-
-	printf("1..%d\n%d passed, %d failed\n", ctx.passed + ctx.failed, ctx.passed, ctx.failed);
-	return ctx.failed ? 1 : 0;
+	deadline(900);
+	p2pmem_open(&m, argv[1], argv[2]);
+	return run_tests(&m, tests, ARRAY_SIZE(tests));
 }
