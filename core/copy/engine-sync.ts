@@ -6,16 +6,8 @@ import type { EngineJob, EngineProgress, EngineResult, EngineRun } from "./engin
 const ENODATA = 61;
 /** These say "never", so asking again, or for another chunk, is no use. */
 const FATAL = [
-  "EREMOTEIO",
-  "EINVAL",
-  "EFAULT",
-  "EBADF",
-  "ENODEV",
-  "ENXIO",
-  "ENOSPC",
-  "EROFS",
-  "EACCES",
-  "EPERM",
+  ...["EREMOTEIO", "EINVAL", "EFAULT", "EBADF", "ENODEV", "ENXIO", "ENOMEDIUM", "ENOSPC", "EDQUOT", "EFBIG"],
+  ...["EROFS", "EACCES", "EPERM", "EISDIR", "ESPIPE", "EOPNOTSUPP", "ENOTTY"],
 ];
 
 /**
@@ -131,8 +123,8 @@ async function attempt(
     } catch (error) {
       if (!(error instanceof SyscallError)) throw error;
       const madeNoProgress = error instanceof SourceEndedError;
-      const isFatal = FATAL.includes(error.code);
-      if (madeNoProgress || isFatal || attempts > retries) {
+      const isFatal = madeNoProgress || FATAL.includes(error.code);
+      if (isFatal || attempts > retries) {
         return { errno: error.errno, attempts, madeNoProgress, isFatal };
       }
       counters.retries++;
