@@ -318,6 +318,18 @@ _Static_assert(offsetof(struct p2p_memory_job, status) == 64, "p2p_memory_job.st
  */
 P2P_EXPORT int p2p_fallocate(int fd, int mode, uint64_t offset, uint64_t length);
 
+/** Room for the state of a hash in the making, at an address that is a multiple of 64. */
+#define P2P_HASH_STATE_BYTES 1024
+
+/**
+ * XXH3 of 64 bits over any number of pieces. @state is the caller's room.
+ *
+ * Return: 0, or -EINVAL for an address that makes no sense.
+ */
+P2P_EXPORT int p2p_hash_begin(uint64_t state);
+P2P_EXPORT int p2p_hash_update(uint64_t state, uint64_t address, uint64_t length);
+P2P_EXPORT int p2p_hash_end(uint64_t state, uint64_t *digest);
+
 /** Progress and control of p2p_nvme_copy(), in memory shared with the caller while it runs. */
 struct p2p_nvme_copy_status {
 	uint64_t bytes_done;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import * as blkid from "./blkid.ts";
 import * as files from "./files.ts";
+import * as hash from "./hash.ts";
 import { nativeCalls } from "./load.ts";
 import * as memory from "./memory.ts";
 import * as mmio from "./mmio.ts";
@@ -34,6 +35,7 @@ export {
 export const native = {
   ...blkid,
   ...files,
+  ...hash,
   ...memory,
   ...mmio,
   ...nvmeCommand,

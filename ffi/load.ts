@@ -46,6 +46,9 @@ const HELPERS = {
   p2p_register_read: ["int", ["size_t", "size_t", "size_t", "uint32"]],
   p2p_fallocate: ["int", ["int", "int", "uint64", "uint64"]],
   p2p_nvme_copy: ["int", ["size_t"]],
+  p2p_hash_begin: ["int", ["size_t"]],
+  p2p_hash_update: ["int", ["size_t", "size_t", "size_t"]],
+  p2p_hash_end: ["int", ["size_t", "size_t"]],
 } satisfies Record<string, [string, string[]]>;
 
 /** Version of c-helpers/p2pdma.h that the layouts in this folder follow. */

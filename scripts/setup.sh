@@ -4,10 +4,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-compile=(gcc g++ make python3 libc6-dev liburing-dev)
+compile=(gcc g++ make python3 libc6-dev liburing-dev libxxhash-dev)
 kernel=(linux-source-6.12 flex bison bc libelf-dev xz-utils)
 lab=(qemu-system-x86 util-linux)
-tests=(fio e2fsprogs)
+tests=(fio e2fsprogs gddrescue strace)
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]; }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
 import { read } from "node:fs";
-import { createXXHash3 } from "hash-wasm";
 import { type Extent, type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
 import type { StopSwitch } from "./stop.ts";
 
@@ -51,8 +50,8 @@ export interface ThroughRam {
  * @returns undefined when it was told to stop
  */
 export async function verifyThroughRam(native: Native, job: ThroughRam): Promise<Verification | undefined> {
-  const ours = await hasher(job.hash);
-  const theirs = await hasher(job.hash);
+  const ours = hasher(native, job.hash);
+  const theirs = hasher(native, job.hash);
   const buffers = [native.alignedBuffer(STEP_BYTES), native.alignedBuffer(STEP_BYTES)] as const;
   const differing: DifferingRange[] = [];
   let done = 0n;
@@ -95,13 +94,12 @@ function* stepsOf(extents: readonly Extent[]): Generator<Step> {
   }
 }
 
-async function hasher(name: HashName) {
+function hasher(native: Native, name: HashName) {
   if (name === "sha256") {
     const hash = createHash("sha256");
     return { update: (data: Buffer) => void hash.update(data), hex: () => hash.digest("hex") };
   }
-  const hash = await createXXHash3();
-  return { update: (data: Buffer) => void hash.update(data), hex: () => hash.digest("hex") };
+  return native.xxh3();
 }
 
 async function readStep(
