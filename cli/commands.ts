@@ -4,6 +4,7 @@ import { captureCommand } from "./capture.ts";
 import { cmbCommand } from "./cmb.ts";
 import { copyCommand } from "./copy.ts";
 import { doctorCommand } from "./doctor.ts";
+import { kernelCommand } from "./kernel.ts";
 import { labCommand } from "./lab.ts";
 import { listCommand } from "./list.ts";
 import { migrateCommand } from "./migrate.ts";
@@ -23,6 +24,7 @@ export function addCommands(program: Command): void {
     migrateCommand(),
     cmbCommand(),
     captureCommand(),
+    kernelCommand(),
     labCommand(),
   ]) {
     program.addCommand(command.exitOverride().copyInheritedSettings(program));

@@ -22,6 +22,12 @@ export function requireBuildTools(cache: string): void {
   requireSpace(cache);
 }
 
+/** Throws KernelBuildError naming those of the tools that are not here. */
+export function requireTools(names: readonly string[], hint: string): void {
+  const missing = names.filter((name) => !isInPath(name));
+  if (missing.length > 0) throw new KernelBuildError(`Cannot go on without ${missing.join(", ")}`, { hint });
+}
+
 function isInPath(tool: string): boolean {
   const folders = (process.env.PATH ?? "").split(delimiter);
   return folders.some((folder) => {

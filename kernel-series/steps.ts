@@ -99,7 +99,8 @@ export function missingOptions(fragments: readonly string[], config: string): st
     .map(([name, value]) => `${name}=${value}`);
 }
 
-function parseOptions(text: string): [string, string][] {
+/** Names, with `CONFIG_`, and values; `n` for what is off. */
+export function parseOptions(text: string): [string, string][] {
   return text.split("\n").flatMap((line): [string, string][] => {
     const [, name, value] = /^(CONFIG_\w+)=(.*)$/.exec(line) ?? [];
     if (name !== undefined && value !== undefined) return [[name, value]];

@@ -10,7 +10,7 @@ export function examineConfig(config: KernelConfig): Finding[] {
 
 function judge(feature: Feature, { release, values }: KernelConfig): Finding {
   const off = missingOption(values, feature.options);
-  if (off) return { feature, state: "absent", evidence: off };
+  if (off) return { feature, state: "absent", evidence: `${off} is off`, off };
   if (feature.isOption) {
     const names = feature.options.flat().filter((name) => ["y", "m"].includes(values.get(name) ?? "n"));
     const list = names.map((name) => `CONFIG_${name}=${values.get(name)}`).join(" ");

@@ -57,4 +57,6 @@ export interface Finding {
   readonly state: FeatureState;
   /** What was seen, or why nothing can be told. */
   readonly evidence: string;
+  /** The option that is off, where that is the reason: `CONFIG_PCI_P2PDMA`. */
+  readonly off?: string;
 }

@@ -26,7 +26,7 @@ export function parseKernelConfig(text: string, source: string): KernelConfig {
   return { source, release, values };
 }
 
-/** The first thing needed that is not compiled in nor as a module, in words; undefined when all is there. */
+/** The first option needed that is neither compiled in nor a module: `CONFIG_PCI_P2PDMA`. */
 export function missingOption(
   values: ReadonlyMap<string, string>,
   needed: readonly (string | readonly string[])[],
@@ -35,7 +35,7 @@ export function missingOption(
   const missing = needed.find((need) => (typeof need === "string" ? !isOn(need) : !need.some(isOn)));
   if (missing === undefined) return undefined;
   const names = typeof missing === "string" ? [missing] : missing;
-  return `${names.map((name) => `CONFIG_${name}`).join(" and ")} off`;
+  return names.map((name) => `CONFIG_${name}`).join(" or ");
 }
 
 /** Whether mainline had a feature by a release. Never a proof that a kernel has not: there are backports. */

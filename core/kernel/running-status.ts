@@ -14,6 +14,8 @@ export interface RunningKernel {
   readonly symbols: ReadonlySet<string> | undefined;
   /** Modules that are loaded, or built in with parameters. */
   readonly loaded: ReadonlySet<string>;
+  /** Modules that could be loaded, or are built in; undefined when nobody installed a list of them. */
+  readonly installed: ReadonlySet<string> | undefined;
   /** PCI functions with a p2pmem folder, by whether it has the file `allocate`. */
   readonly pools: { readonly withAllocate: readonly string[]; readonly without: readonly string[] };
 }
@@ -26,6 +28,7 @@ export function readRunningKernel(view: SystemView): RunningKernel {
     options: readKernelOptions(view),
     symbols: readSymbols(view),
     loaded: new Set(view.list("/sys/module")),
+    installed: readInstalled(view),
     pools: {
       withAllocate: pools.filter(hasAllocate),
       without: pools.filter((name) => !hasAllocate(name)),
@@ -44,6 +47,15 @@ function readSymbols(view: SystemView): ReadonlySet<string> | undefined {
   return new Set([...text.matchAll(/^[0-9a-f]+ [tTwW] ([^\s.]+)/gm)].map(([, name]) => name ?? ""));
 }
 
+/** Both lists name files, as kernel/drivers/nvme/host/nvme-core.ko.xz; modules have underscores. */
+function readInstalled(view: SystemView): ReadonlySet<string> | undefined {
+  const folder = `/lib/modules/${view.text("/proc/sys/kernel/osrelease")}`;
+  const [builtIn, loadable] = [view.text(`${folder}/modules.builtin`), view.text(`${folder}/modules.dep`)];
+  if (builtIn === undefined || loadable === undefined) return undefined;
+  const names = `${builtIn}\n${loadable}`.matchAll(/^(?:[^:\n]*\/)?([^/:\n]+?)\.ko\b/gm);
+  return new Set([...names].map(([, name]) => (name ?? "").replaceAll("-", "_")));
+}
+
 /** What the running kernel can do. Nothing is tried. */
 export function examineRunning(kernel: RunningKernel): Finding[] {
   return features.map((feature) => judge(feature, kernel));
@@ -55,7 +67,7 @@ function judge(feature: Feature, kernel: RunningKernel): Finding {
   if (provider) return { feature, state: "present", evidence: `${folderOf(provider)}/allocate` };
 
   const off = options && missingOption(options.values, feature.options);
-  if (off) return { feature, state: "absent", evidence: `${off}, by ${options.source}` };
+  if (off) return { feature, state: "absent", evidence: `${off} is off, by ${options.source}`, off };
 
   const symbol = feature.symbols && judgeSymbol(feature.symbols, kernel);
   if (symbol) return { feature, ...symbol };
@@ -70,13 +82,18 @@ function judge(feature: Feature, kernel: RunningKernel): Finding {
       evidence: `mainline has it since ${feature.since}, this is ${release}`,
     };
   }
-  return { feature, state: "unknown", evidence: doubt(feature, release) };
+  const module = feature.symbols?.module;
+  const idle = module && !kernel.loaded.has(module) ? `; the module ${module} is not loaded` : "";
+  return { feature, state: "unknown", evidence: `${doubt(feature, release)}${idle}` };
 }
 
 function judgeSymbol(
   { names, isTelling, module }: SymbolEvidence,
-  { symbols, loaded }: RunningKernel,
+  { symbols, loaded, installed }: RunningKernel,
 ): Pick<Finding, "state" | "evidence"> | undefined {
+  if (module && !loaded.has(module) && installed && !installed.has(module)) {
+    return { state: "absent", evidence: `the module ${module} is neither loaded nor installed` };
+  }
   if (!symbols) return undefined;
   const found = names.find((name) => symbols.has(name));
   if (found) return { state: "present", evidence: `/proc/kallsyms has ${found}()` };

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { KernelBuildError } from "./errors.ts";
+import { seriesFolder } from "./folders.ts";
+import { patchNames } from "./inputs.ts";
+
+/** fuzz: applied, but some context differs, so somebody has to look at it. */
+export type PatchVerdict = "clean" | "offset" | "fuzz" | "applied-already" | "fails";
+
+export interface PatchResult {
+  /** Its file. */
+  readonly name: string;
+  readonly subject: string;
+  readonly verdict: PatchVerdict;
+  /** Largest distance in lines between where a hunk should be and where it was. */
+  readonly offset: number;
+  /** Largest number of context lines that had to be ignored at the ends of a hunk. */
+  readonly fuzz: number;
+  /** What does not fit, one entry a hunk or file, in the words of patch(1). */
+  readonly problems: readonly string[];
+}
+
+/**
+ * Applies the series to copies of the files it touches; the tree stays as it is. After a patch that fails,
+ * the others are tried on what has become of the files, and may fail for that reason alone.
+ */
+export function checkPatches(tree: string, series = seriesFolder()): PatchResult[] {
+  const names = patchNames(series);
+  const texts = names.map((name) => readFileSync(join(series, "patches", name), "utf8"));
+  const scratch = mkdtempSync(join(tmpdir(), "p2pdma-patch-"));
+  try {
+    for (const path of new Set(texts.flatMap(touchedFiles))) copyInto(scratch, tree, path);
+    return names.map((name, index) => checkOne(scratch, name, texts[index] ?? ""));
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+export function touchedFiles(patch: string): string[] {
+  return [...patch.matchAll(/^diff --git a\/(\S+)/gm)].map(([, path]) => path ?? "");
+}
+
+/** `[PATCH 2/4] ` and folded lines taken out. */
+export function subjectOf(patch: string): string {
+  const [, subject = ""] = /^Subject: (.*(?:\n[ \t].*)*)/m.exec(patch) ?? [];
+  return subject.replace(/\n\s*/g, " ").replace(/^\[PATCH[^\]]*\] /, "");
+}
+
+function copyInto(scratch: string, tree: string, path: string): void {
+  if (!existsSync(join(tree, path))) return;
+  mkdirSync(dirname(join(scratch, path)), { recursive: true });
+  cpSync(join(tree, path), join(scratch, path));
+}
+
+function checkOne(scratch: string, name: string, patch: string): PatchResult {
+  const subject = subjectOf(patch);
+  const backwards = runPatch(scratch, patch, ["--reverse", "--dry-run", "--fuzz=0"]);
+  if (backwards.status === 0) {
+    return { name, subject, verdict: "applied-already", offset: 0, fuzz: 0, problems: [] };
+  }
+  const { status, output } = runPatch(scratch, patch, ["--forward"]);
+  const [offset, fuzz] = [largest(output, /offset -?(\d+) lines?/g), largest(output, /with fuzz (\d+)/g)];
+  const problems = status === 0 ? [] : problemsIn(output);
+  const verdict = status !== 0 ? "fails" : fuzz > 0 ? "fuzz" : offset > 0 ? "offset" : "clean";
+  return { name, subject, verdict, offset, fuzz, problems };
+}
+
+function runPatch(cwd: string, input: string, flags: readonly string[]): { status: number; output: string } {
+  const args = ["-p1", "--batch", "--no-backup-if-mismatch", "--reject-file=-", ...flags];
+  const env = { ...process.env, LC_ALL: "C" };
+  const { status, stdout, error } = spawnSync("patch", args, { cwd, input, env, encoding: "utf8" });
+  if (error) {
+    throw new KernelBuildError("Cannot run patch(1)", { hint: "apt-get install patch", cause: error });
+  }
+  return { status: status ?? 1, output: stdout };
+}
+
+function largest(output: string, pattern: RegExp): number {
+  return Math.max(0, ...[...output.matchAll(pattern)].map(([, number]) => Number(number)));
+}
+
+/** Hunks that failed, with their file, and files that are not there. */
+function problemsIn(output: string): string[] {
+  const problems: string[] = [];
+  let file = "";
+  for (const line of output.split("\n")) {
+    file = /^patching file '?([^']+)'?/.exec(line)?.[1] ?? /^\|\+\+\+ b\/(\S+)/.exec(line)?.[1] ?? file;
+    if (/^Hunk #\d+ FAILED|^No file to patch/.test(line)) problems.push(`${file}: ${line}`);
+  }
+  return problems.length > 0 ? problems : [output.trim().split("\n").at(-1) ?? "patch failed"];
+}
