@@ -382,4 +382,97 @@ _Static_assert(sizeof(struct p2p_nvme_copy_job) == 88, "p2p_nvme_copy_job");
 _Static_assert(offsetof(struct p2p_nvme_copy_job, src_base) == 32, "p2p_nvme_copy_job.src_base");
 _Static_assert(offsetof(struct p2p_nvme_copy_job, status) == 80, "p2p_nvme_copy_job.status");
 
+/*
+ * Histograms of request times in nanoseconds, in the layout of HDR histograms
+ * with three significant digits: below 2048 each value has a bucket of its own,
+ * above that there are 1024 buckets to each power of two, up to 2^42 (73 min),
+ * where all that took longer is counted, too.
+ */
+#define P2P_BENCH_BUCKETS	33792
+#define P2P_BENCH_ERRORS	16
+#define P2P_BENCH_DIRECTIONS	2	/* P2P_READ, P2P_WRITE */
+
+enum p2p_bench_kind {
+	P2P_BENCH_READ = 0,
+	P2P_BENCH_WRITE = 1,
+	P2P_BENCH_COPY = 2,	/* each slot reads from the source, then writes to the destination */
+};
+
+#define P2P_BENCH_RANDOM	(1u << 0)	/* offsets by @seed instead of one after the other */
+#define P2P_BENCH_FIXED_BUFFERS	(1u << 1)	/* register the slots; falls back when the kernel refuses */
+
+struct p2p_bench_error {
+	int32_t error;		/* positive errno; 0: an unused entry */
+	uint32_t direction;	/* enum p2p_direction */
+	uint64_t count;
+};
+
+/** What was measured between the end of the warm-up and the end of the time or size. */
+struct p2p_bench_result {
+	uint64_t elapsed_ns;
+	uint64_t bytes[P2P_BENCH_DIRECTIONS];
+	uint64_t requests[P2P_BENCH_DIRECTIONS];	/* completed without an error */
+	uint64_t latency_ns[P2P_BENCH_DIRECTIONS];	/* sum over these */
+	uint64_t least_ns[P2P_BENCH_DIRECTIONS];
+	uint64_t most_ns[P2P_BENCH_DIRECTIONS];
+	uint64_t short_transfers;	/* counted with the bytes they moved, not continued */
+	uint64_t enters;		/* io_uring_enter calls */
+	uint64_t user_ns;		/* CPU time of the calling thread */
+	uint64_t system_ns;
+	uint64_t voluntary_switches;
+	uint64_t involuntary_switches;
+	uint64_t fixed_buffers;		/* 1 when registered buffers are in use */
+	uint64_t failed;		/* requests, also during the warm-up */
+	struct p2p_bench_error errors[P2P_BENCH_ERRORS]; /* by errno and direction; further kinds are only in @failed */
+	uint64_t in_flight;		/* above 0 after a ring broke down: the slots must stay mapped */
+	uint64_t bytes_now;		/* moved so far, the warm-up included: progress */
+	uint64_t cancel;		/* written by the caller: not 0 ends the run */
+};
+
+/**
+ * One workload. Everything pointed to stays the caller's and must outlive the
+ * call; arrays and structures lie at multiples of 8. Requests are whole chunks
+ * within @range_bytes, from @src_offset (reads) and @dst_offset (writes) on; the
+ * range is gone through again from its start when it is used up.
+ */
+struct p2p_bench_job {
+	uint32_t abi;			/* P2P_ABI_VERSION */
+	uint32_t kind;			/* enum p2p_bench_kind */
+	int32_t src_fd;			/* -1 where nothing is read */
+	int32_t dst_fd;			/* -1 where nothing is written */
+	uint32_t slot_count;		/* requests in flight, 1 to 4096 */
+	uint32_t chunk_bytes;		/* of one request, at most 1 GiB */
+	uint32_t flags;			/* P2P_BENCH_* */
+	uint32_t vectors_per_slot;	/* 0: requests go to the slots as they are; not for copies */
+	uint64_t slots;			/* const uint64_t[slot_count]: slot addresses */
+	uint64_t vectors;		/* const struct iovec[slot_count][vectors_per_slot], a chunk together */
+	uint64_t src_offset;
+	uint64_t dst_offset;
+	uint64_t range_bytes;		/* at least a chunk */
+	uint64_t seed;
+	uint64_t warmup_ns;
+	uint64_t time_ns;		/* how long is measured; 0: until the size is reached */
+	uint64_t size_bytes;		/* how much is measured; 0: until the time is up */
+	uint64_t most_errors;		/* the run ends after so many; 0: after the first */
+	uint64_t result;		/* struct p2p_bench_result */
+	uint64_t histograms;		/* uint64_t[P2P_BENCH_DIRECTIONS][P2P_BENCH_BUCKETS], of the measured requests */
+};
+
+/**
+ * Keeps @slot_count requests in flight until the time or size is reached, and
+ * measures. Failed requests are counted and not repeated.
+ *
+ * Return: 0, also with failed requests; -ECANCELED; -EINVAL for a job that makes
+ * no sense; another negative errno when the ring could not be set up or broke
+ * down.
+ */
+P2P_EXPORT int p2p_bench_run(const struct p2p_bench_job *job);
+
+_Static_assert(sizeof(struct p2p_bench_result) == 432, "p2p_bench_result");
+_Static_assert(offsetof(struct p2p_bench_result, errors) == 152, "p2p_bench_result.errors");
+_Static_assert(offsetof(struct p2p_bench_result, cancel) == 424, "p2p_bench_result.cancel");
+_Static_assert(sizeof(struct p2p_bench_job) == 128, "p2p_bench_job");
+_Static_assert(offsetof(struct p2p_bench_job, slots) == 32, "p2p_bench_job.slots");
+_Static_assert(offsetof(struct p2p_bench_job, histograms) == 120, "p2p_bench_job.histograms");
+
 #endif

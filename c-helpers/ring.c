@@ -166,6 +166,10 @@ static void queue_transfer(struct p2p_ring *ring, const struct p2p_request *requ
 	sqe->ioprio = (uint16_t)ring->job->io_priority;
 	if (ring->fixed_buffers)
 		sqe->buf_index = (uint16_t)request->slot;
+	if (request->vectors) {
+		sqe->opcode = direction == P2P_READ ? IORING_OP_READV : IORING_OP_WRITEV;
+		sqe->len = request->vectors;
+	}
 }
 
 static void await_ioctl(struct p2p_ring *ring, uint32_t slot)
