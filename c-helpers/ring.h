@@ -17,8 +17,8 @@ struct p2p_request {
 	uint64_t offset;	/* in the file or device, bytes */
 	uint32_t length;	/* bytes */
 	uint32_t slot;		/* comes back in the completion */
-	uint32_t vectors;	/* struct iovec at @address; 0: the data lie there */
 	enum p2p_direction direction;
+	uint32_t vectors;	/* struct iovec at @address; 0: the data lie there */
 };
 
 struct p2p_completion {

@@ -204,7 +204,7 @@ static void does_without_pinned_memory(void)
 
 	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
 	CHECK_EQ(fixture.status.fixed_buffers, 0);
-	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ });
+	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ, 0 });
 	wait_for(ring, 1, -EFAULT);
 	p2p_ring_close(ring);
 	close_zeros(&fixture);
@@ -248,7 +248,7 @@ static void waits_in_vain(void)
 	close(fixture.job.src_fd);
 	fixture.job.src_fd = ends[0];
 	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
-	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ });
+	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ, 0 });
 	CHECK_EQ(p2p_ring_wait(ring, WAIT_NS, completions), 0);
 	CHECK_EQ(p2p_ring_wait(ring, WAIT_NS, completions), 0);
 	MUST(write(ends[1], fixture.memory, 4096) == 4096);
@@ -360,7 +360,7 @@ static void passes_the_priority_on(void)
 		open_zeros(&fixture);
 		fixture.job.io_priority = cases[i].priority;
 		CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
-		p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ });
+		p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ, 0 });
 		wait_for(ring, 1, cases[i].wanted);
 		p2p_ring_close(ring);
 		close_zeros(&fixture);
