@@ -71,14 +71,16 @@ async function rescue(
   let left = failed;
   let causes = errors;
   let differing: ChunkError[] = [];
-  for (let size = chunkBytes; size > blockBytes && left.length > 0; ) {
+  for (let size = chunkBytes, isLast = false; !isLast && left.length > 0; ) {
     size = Math.max(blockBytes, Math.floor(size / SHRINK / blockBytes) * blockBytes);
+    isLast = size === blockBytes;
     const bitmap = emptyBitmap(left, size);
     const result = await runPass(bench, {
       ...{ extents: left, bitmap, chunkBytes: size, stopOnError: false, phase: "rescue", totalBytes },
       ...stagesFor(compare),
       doneBefore: totalBytes - sumBytes(left),
-      retries: size === blockBytes ? Math.min(1, retries) : 0,
+      retries: isLast ? Math.min(1, retries) : 0,
+      oneByOne: isLast,
     });
     causes = result.errors.filter((error) => !isDifference(error));
     differing = result.errors.filter(isDifference);

@@ -28,6 +28,8 @@ export interface Pass {
   readonly chunkBytes: number;
   readonly retries: number;
   readonly stopOnError: boolean;
+  /** Never two requests at once: the block layer merges neighbours, and one bad block would fail them all. */
+  readonly oneByOne?: boolean;
   readonly stages?: PumpStages;
   readonly compare?: CompareTarget | undefined;
   /** Bytes done before, and in all, for the progress. */
@@ -79,7 +81,7 @@ function engineJob({ plan, route, files }: Bench, pass: Pass) {
   return {
     ...files,
     ...pass,
-    slots: route.staging.slots,
+    slots: pass.oneByOne ? route.staging.slots.slice(0, 1) : route.staging.slots,
     blockBytes: range.blockBytes,
     retryDelayMs: request.retryDelayMs,
     rateBytesPerSecond: Number(request.rate ?? 0n),
