@@ -8,6 +8,9 @@ import type { Endpoint } from "./endpoint.ts";
 /** Errnos that mean "no DMA between these two": EREMOTEIO up to Linux 6.16, EINVAL from 6.17. */
 const REFUSALS = ["EREMOTEIO", "EINVAL"];
 
+/** The drive itself failed to read its medium, so the mapping was made: a bad block is the copy's business. */
+const MEDIUM_ERRORS = ["ENODATA", "EILSEQ"];
+
 /**
  * Asks the kernel for its verdict on a pair with one small O_DIRECT read from
  * the endpoint's drive into the provider's memory. Reading is enough on the
@@ -35,6 +38,7 @@ export function probePeer(
     }
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
+    if (error.syscall === "pread" && MEDIUM_ERRORS.includes(error.code)) return undefined;
     return explain(error, endpoint, provider, expected);
   }
 }
