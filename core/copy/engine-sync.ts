@@ -7,7 +7,7 @@ const ENODATA = 61;
 /** These say "never", so asking again, or for another chunk, is no use. */
 const FATAL = [
   ...["EREMOTEIO", "EINVAL", "EFAULT", "EBADF", "ENODEV", "ENXIO", "ENOMEDIUM", "ENOSPC", "EDQUOT", "EFBIG"],
-  ...["EROFS", "EACCES", "EPERM", "EISDIR", "ESPIPE", "EOPNOTSUPP", "ENOTTY"],
+  ...["EROFS", "EACCES", "EPERM", "EISDIR", "ESPIPE", "ENOTSUP", "ENOTTY"],
 ];
 
 /**

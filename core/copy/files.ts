@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { constants } from "node:fs";
+import { constants as osConstants } from "node:os";
 import { type Extent, type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
 import { noPeerToPeer, refused } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -12,6 +13,8 @@ export interface Files {
 }
 
 const NEW_FILE_MODE = 0o666;
+/** Compared as a number: it has two names, and Node knows the other one. */
+const { EOPNOTSUPP } = osConstants.errno;
 
 /**
  * Opens the source, then the destination for writing. Nothing is written yet.
@@ -107,6 +110,6 @@ function reserveOne(native: Native, file: OpenFile, offset: bigint, lengthBytes:
   try {
     native.fallocate(file, offset, lengthBytes);
   } catch (error) {
-    if (!(error instanceof SyscallError) || error.code !== "EOPNOTSUPP") throw error;
+    if (!(error instanceof SyscallError) || error.errno !== EOPNOTSUPP) throw error;
   }
 }

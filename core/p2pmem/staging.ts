@@ -108,7 +108,7 @@ function allocationError(
         },
       );
     case "ENODEV":
-    case "EOPNOTSUPP":
+    case "ENOTSUP":
       return noPeerToPeer("NO_P2PMEM", `${what}: this kernel offers none there (${cause.code})`, {
         cause,
         hint: "needs Linux >= 6.2 with CONFIG_PCI_P2PDMA, or the character-device series",
