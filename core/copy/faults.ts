@@ -20,6 +20,7 @@ export function chunkFailure(error: ChunkError, src: Endpoint, dst: Endpoint): s
 function reasonOf({ errno, direction, attempts, madeNoProgress }: ChunkError): string {
   if (madeNoProgress)
     return direction === "read" ? "the source ended early" : "the destination takes nothing more";
+  if (errnoName(errno) === "EFAULT") return "the staging memory was taken away (EFAULT)";
   const times = attempts === 1 ? "" : ` after ${attempts} tries`;
   return `${errnoName(errno)} (${errnoText(errno)})${times}`;
 }
