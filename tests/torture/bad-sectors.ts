@@ -2,15 +2,14 @@
 // Copies between drives with bad sectors, killed and resumed; one boot for a few seeds, whose sectors are in its drives.
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { captureIn, startLab } from "../../lab/run.ts";
+import { startLab } from "../../lab/run.ts";
 import { drive, pciSwitch, rootPort, topology } from "../../lab/topology.ts";
 import { errorsOf, PLANS_AT_ONCE, planBad } from "./bad-plan.ts";
 import { contentOf } from "./content.ts";
-import { guestProgram } from "./guest-program.ts";
+import { runInGuest } from "./guest-program.ts";
 import type { RunReport } from "./report.ts";
 
 const SIZE_MIB = 4 * (PLANS_AT_ONCE + 1);
-const RUN_MS = 90_000;
 
 /** At most PLANS_AT_ONCE seeds. */
 export async function runBadSectors(
@@ -38,12 +37,7 @@ export async function runBadSectors(
   });
   const lab = await startLab({ topology: machine, disks: [image] });
   try {
-    const command = [...guestProgram("bad-cases"), program, ...seeds.map(String)];
-    const result = await captureIn(lab, { command, timeoutMs: RUN_MS * seeds.length });
-    const lines = result.stdout.split("\n").filter(Boolean);
-    for (const line of lines) onRun(JSON.parse(line) as RunReport);
-    if (result.exitCode === 0 && lines.length === seeds.length) return;
-    throw new Error(`the guest ended with ${result.exitCode} after ${lines.length} runs: ${result.stderr}`);
+    await runInGuest(lab, "bad-cases", program, seeds, onRun);
   } finally {
     await lab.close();
     rmSync(image, { force: true });

@@ -15,7 +15,7 @@ import { afterPowerCut, countEntries, durableCount, type LogEntry, Medium, readL
 
 const MIB = 1 << 20;
 const DRIVE_BYTES = 8 * MIB;
-const COPY_MS = 120_000;
+const COPY_MS = 240_000;
 
 /** A journal as it was on its disk. */
 interface Version {

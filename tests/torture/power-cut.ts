@@ -21,7 +21,7 @@ const MIB = 1 << 20;
 const DRIVE_MIB = 16;
 const [SOURCE, JOURNALS] = ["A", "J"];
 const DESTINATIONS = ["B", "C", "D", "E"];
-const COMMAND_MS = 120_000;
+const COMMAND_MS = 240_000;
 /**
  * QEMU's NVMe ignores Force Unit Access, with which ext4 makes its commits durable; with these it flushes instead.
  */

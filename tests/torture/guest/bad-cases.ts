@@ -36,7 +36,8 @@ for (const [slot, text] of seeds.entries()) {
   const plan = planBad(seed, slot);
   const journal = `/run/p2pdma/${seed}.journal`;
   const rate = String(Math.ceil((plan.lengthBytes * 1000) / plan.movingMs));
-  const tries = ["--retries", "1", "--retry-delay", "5ms"];
+  const depth = seed % 2 === 0 ? ["--depth", "8"] : [];
+  const tries = [...depth, "--retries", "1", "--retry-delay", "5ms"];
   const report = await runKilled(
     {
       ...{ seed, kind: "bad-sectors", program: [process.execPath, program], journal, mostKills: 2 },
