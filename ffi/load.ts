@@ -28,6 +28,7 @@ const LIBC = {
   fallocate: ["int", ["int", "int", "int64", "int64"]],
   lseek: ["int64", ["int", "int64", "int"]],
   statx: ["int", ["int", "string", "int", "uint", "size_t"]],
+  syscall: ["int64", ["int64", "size_t", "int64", "int64", "int64", "uint64"]],
   memcpy: ["size_t", ["size_t", "size_t", "size_t"]],
   memset: ["size_t", ["size_t", "int", "size_t"]],
 } satisfies Record<string, [string, string[]]>;
@@ -35,6 +36,7 @@ const LIBC = {
 const HELPERS = {
   p2p_abi_version: ["uint32", []],
   p2p_pump_run: ["int", ["size_t"]],
+  p2p_bench_run: ["int", ["size_t"]],
   p2p_copy_tail: [
     "int",
     ["int", "int", "uint64", "uint64", "uint32", "uint32", "uint32", "size_t", "size_t"],
