@@ -7,7 +7,13 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { P2pdmaError } from "../../../../core/errors.ts";
 import { packBits } from "../../../../core/journal/bitmap.ts";
-import { dataExtents, type Journal, parseJournal, readJournal, renderJournal } from "../../../../core/journal/journal.ts";
+import {
+  dataExtents,
+  type Journal,
+  parseJournal,
+  readJournal,
+  renderJournal,
+} from "../../../../core/journal/journal.ts";
 import { isAlive, ownProcess } from "../../../../core/journal/owner.ts";
 import { replaceFile } from "../../../../core/journal/store.ts";
 import { SystemFiles } from "../../../../core/sysfs.ts";
@@ -25,7 +31,13 @@ function end(path: string): Journal["source"] {
 
 function journal(over: Partial<Journal> = {}): Journal {
   return {
-    ...{ schema: "p2pdma.journal/1", createdWith: "p2pdma 0", createdAt: "a", updatedAt: "b", state: "running" },
+    ...{
+      schema: "p2pdma.journal/1",
+      createdWith: "p2pdma 0",
+      createdAt: "a",
+      updatedAt: "b",
+      state: "running",
+    },
     process: ownProcess(sys),
     source: end("/a"),
     destination: end("/b"),
@@ -56,7 +68,10 @@ function refusal(text: string): P2pdmaError {
 
 /** As somebody would write it who knows the format: with a digest that fits. */
 function sealed(value: object): string {
-  return JSON.stringify({ ...value, sha256: createHash("sha256").update(JSON.stringify(value)).digest("hex") });
+  return JSON.stringify({
+    ...value,
+    sha256: createHash("sha256").update(JSON.stringify(value)).digest("hex"),
+  });
 }
 
 test("a journal survives being written and read", () => {
@@ -99,7 +114,15 @@ test("one that fits its digest but makes no sense is refused, too", () => {
   const strange: [Partial<Record<keyof Journal, unknown>>, RegExp][] = [
     [{ schema: "p2pdma.journal/2" }, /schema/],
     [{ data: [["0", "999999"]] }, /outside its range/],
-    [{ data: [["4096", "4096"], ["0", "4096"]] }, /outside its range/],
+    [
+      {
+        data: [
+          ["4096", "4096"],
+          ["0", "4096"],
+        ],
+      },
+      /outside its range/,
+    ],
     [{ range: { srcOffset: "0", dstOffset: "0", lengthBytes: "300001" } }, /ends behind its source/],
     [{ bitmap: "AA==" }, /bitmap does not fit/],
     [{ bitmap: packBits(Buffer.alloc(1 << 20)) }, /bitmap does not fit/],
@@ -107,7 +130,8 @@ test("one that fits its digest but makes no sense is refused, too", () => {
     [{ range: { srcOffset: "-1", dstOffset: "0", lengthBytes: "1" } }, /srcOffset/],
     [{ extra: 1 } as never, /extra/],
   ];
-  for (const [over, reason] of strange) assert.match(refusal(sealed({ ...journal(), ...over })).message, reason);
+  for (const [over, reason] of strange)
+    assert.match(refusal(sealed({ ...journal(), ...over })).message, reason);
 });
 
 test("a file is replaced whole, readable by its owner only, and nothing is left beside it", async () => {
