@@ -33,7 +33,8 @@ export function checkPatches(tree: string, series = seriesFolder()): PatchResult
   const scratch = mkdtempSync(join(tmpdir(), "p2pdma-patch-"));
   try {
     for (const path of new Set(texts.flatMap(touchedFiles))) copyInto(scratch, tree, path);
-    return names.map((name, index) => checkOne(scratch, name, texts[index] ?? ""));
+    const applied = takeOff(scratch, texts);
+    return names.map((name, index) => checkOne(scratch, name, texts[index] ?? "", applied.has(index)));
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -55,13 +56,25 @@ function copyInto(scratch: string, tree: string, path: string): void {
   cpSync(join(tree, path), join(scratch, path));
 }
 
-function checkOne(scratch: string, name: string, patch: string): PatchResult {
+/** Takes off what the tree has of the series already, last patch first, and answers which that is. */
+function takeOff(scratch: string, patches: readonly string[]): Set<number> {
+  const applied = new Set<number>();
+  for (const [index, patch] of [...patches.entries()].reverse()) {
+    // --forward: do not ask whether the patch may be meant the other way round.
+    const backwards = ["--reverse", "--forward"];
+    if (runPatch(scratch, patch, [...backwards, "--dry-run"]).status !== 0) continue;
+    runPatch(scratch, patch, backwards);
+    applied.add(index);
+  }
+  return applied;
+}
+
+function checkOne(scratch: string, name: string, patch: string, isApplied: boolean): PatchResult {
   const subject = subjectOf(patch);
-  const backwards = runPatch(scratch, patch, ["--reverse", "--dry-run", "--fuzz=0"]);
-  if (backwards.status === 0) {
+  const { status, output } = runPatch(scratch, patch, ["--forward"]);
+  if (isApplied && status === 0) {
     return { name, subject, verdict: "applied-already", offset: 0, fuzz: 0, problems: [] };
   }
-  const { status, output } = runPatch(scratch, patch, ["--forward"]);
   const [offset, fuzz] = [largest(output, /offset -?(\d+) lines?/g), largest(output, /with fuzz (\d+)/g)];
   const problems = status === 0 ? [] : problemsIn(output);
   const verdict = status !== 0 ? "fails" : fuzz > 0 ? "fuzz" : offset > 0 ? "offset" : "clean";
@@ -89,6 +102,7 @@ function problemsIn(output: string): string[] {
   for (const line of output.split("\n")) {
     file = /^patching file '?([^']+)'?/.exec(line)?.[1] ?? /^\|\+\+\+ b\/(\S+)/.exec(line)?.[1] ?? file;
     if (/^Hunk #\d+ FAILED|^No file to patch/.test(line)) problems.push(`${file}: ${line}`);
+    if (/ hunks? ignored$/.test(line)) problems.push(`${file}: changed already, though not as by this patch`);
   }
   return problems.length > 0 ? problems : [output.trim().split("\n").at(-1) ?? "patch failed"];
 }

@@ -57,10 +57,9 @@ export const userSpaceFeatures: readonly Feature[] = [
     why: "memory is allocated at the first touch, and running out of it kills the program with SIGBUS",
     matters: io,
     probe: {
-      all: [
-        { code: /\bvm_insert_pages?\b/, in: [P2PDMA] },
-        { without: { fn: "pci_p2pdma_vma_fault", in: [P2PDMA] } },
-      ],
+      fn: ["p2pmem_alloc_mmap", "p2pmem_map_vma"],
+      body: /\bvm_insert_pages?\b/,
+      in: [P2PDMA],
     },
     options: ["PCI_P2PDMA"],
     symbols: { names: ["p2pmem_alloc_mmap"], isTelling: true },
