@@ -32,6 +32,9 @@ export interface CopyPlan {
   readonly resumed: Journal | undefined;
 }
 
+/** What a copy that has begun may have brought to its destination by itself: no reason not to go on. */
+const OWN_CONTENTS = ["partitions", "filesystem"] as const;
+
 /** The ends, the range and all that speaks against writing there. */
 export async function prepare(
   env: CopyEnvironment,
@@ -44,7 +47,7 @@ export async function prepare(
   const dst = asBefore(readDestination(env.sys, env.native, request.destination), resumed?.destination);
   const range = resolveRange(src, dst, request);
   checkOverlap(src, dst, range);
-  checkDestination(env, dst, request.overwrite);
+  checkDestination(env, dst, resumed ? [...request.overwrite, ...OWN_CONTENTS] : request.overwrite);
   if (request.chunkBytes % range.blockBytes !== 0) {
     throw usageError(`--chunk ${request.chunkBytes} is no multiple of the block size ${range.blockBytes}`);
   }
