@@ -24,6 +24,11 @@ const program = new Command("p2pdma")
 
 addCommands(program);
 
+// Whoever read our progress may be gone: no reason to break off a copy.
+process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+});
+
 try {
   await program.parseAsync(expandBareOptions(process.argv));
 } catch (error) {
