@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
+import type { Receipt } from "../copy/receipt.ts";
 import type { CopyEnvironment } from "../copy/request.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
@@ -140,6 +141,15 @@ export function readProgress(folder: string): Readonly<Record<string, LiveProgre
 
 export function forgetProgress(folder: string): void {
   rmSync(join(folder, PROGRESS), { force: true });
+}
+
+/** What a copy printed when it had ended well, or with bad ranges; null when it has not. */
+export function readReceipt(path: string): Receipt | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Receipt;
+  } catch {
+    return null;
+  }
 }
 
 /** What a pair's journal says if its copy can go on from there; a copy that turned out different begins anew. */

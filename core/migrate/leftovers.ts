@@ -4,7 +4,7 @@ import { ExitCode } from "../exit-codes.ts";
 import { isAlive, type Owner } from "../journal/owner.ts";
 import type { SystemView } from "../sysfs.ts";
 import { runHook } from "./hooks.ts";
-import type { JobStore } from "./job.ts";
+import { type JobStore, readReceipt } from "./job.ts";
 import type { JobFile, PairRecord } from "./job-file.ts";
 
 const ORPHAN_DEADLINE_MS = 60_000;
@@ -21,7 +21,7 @@ export async function settleLeftovers(
   note: (text: string) => void,
 ): Promise<void> {
   const { job } = store;
-  for (const record of job.pairs) await settlePair(sys, record, note);
+  for (const record of job.pairs) await settlePair(sys, store, record, note);
   for (const record of job.pairs) await payHook(record, job, note);
   if (job.owedPost) {
     note("the job's post hook has not run: running it now");
@@ -34,7 +34,12 @@ export async function settleLeftovers(
   await store.save();
 }
 
-async function settlePair(sys: SystemView, record: PairRecord, note: (text: string) => void): Promise<void> {
+async function settlePair(
+  sys: SystemView,
+  store: JobStore,
+  record: PairRecord,
+  note: (text: string) => void,
+): Promise<void> {
   const { process: owner, name } = record;
   if (owner && isAlive(sys, owner)) {
     note(`${name}: its copy is still at work (process ${owner.pid}); telling it to stop`);
@@ -42,8 +47,21 @@ async function settlePair(sys: SystemView, record: PairRecord, note: (text: stri
   }
   record.process = null;
   if (record.state !== "running") return;
-  record.state = "stopped";
-  record.problem = { message: "its run was killed", hint: null };
+  Object.assign(record, { endedAt: new Date().toISOString(), ...outcomeOf(store, record) });
+}
+
+/** A copy may have come to its end alone; then it left its receipt. */
+function outcomeOf(store: JobStore, { receipt: file, lengthBytes }: PairRecord): Partial<PairRecord> {
+  const receipt = readReceipt(store.path(file));
+  if (!receipt) return { state: "stopped", problem: { message: "its run was killed", hint: null } };
+  if (receipt.verification && !receipt.verification.equal) {
+    const message = "the destination differs from the source after the copy";
+    return { state: "failed", exitCode: ExitCode.dataDiffer, problem: { message, hint: null } };
+  }
+  const isWhole = receipt.badRanges.length === 0;
+  return isWhole
+    ? { state: "done", exitCode: ExitCode.done, bytesDone: lengthBytes ?? "0" }
+    : { state: "bad-ranges", exitCode: ExitCode.badRanges };
 }
 
 async function endOrphan(sys: SystemView, owner: Owner, name: string): Promise<void> {

@@ -35,9 +35,14 @@ export function problemOf({ exitCode, signal, lastWords }: ChildEnd): PairRecord
 }
 
 /** The exit code of a job that came to its end without being interrupted. */
-export function exitCodeOf({ pairs, owedPost, problem }: JobFile): ExitCode {
+export function exitCodeOf(job: JobFile): ExitCode {
+  return job.owedPost === null ? exitCodeOfPairs(job) : ExitCode.stopped;
+}
+
+/** The same before the job's own post hook has run: what that is told. */
+export function exitCodeOfPairs({ pairs, problem }: JobFile): ExitCode {
   const isOpen = pairs.some((pair) => !isFinished(pair) || pair.owedPost !== null);
-  if (isOpen || owedPost !== null || problem !== null) return ExitCode.stopped;
+  if (isOpen || problem !== null) return ExitCode.stopped;
   return pairs.some(({ state }) => state === "bad-ranges") ? ExitCode.badRanges : ExitCode.done;
 }
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Receipt } from "../copy/receipt.ts";
 import type { SystemView } from "../sysfs.ts";
-import { readProgress, workerOf } from "./job.ts";
+import { readProgress, readReceipt, workerOf } from "./job.ts";
 import type { JobFile, PairRecord, PairState } from "./job-file.ts";
 import { nextStep } from "./outcome.ts";
 
@@ -96,14 +96,6 @@ function reportPair(
     files: { journal: there(journal), mapfile: receipt?.mapfile ?? there(mapfile) },
     receipt,
   };
-}
-
-function readReceipt(path: string): Receipt | null {
-  try {
-    return JSON.parse(readFileSync(path, "utf8")) as Receipt;
-  } catch {
-    return null;
-  }
 }
 
 function rateOf(receipt: Receipt | null): string | null {

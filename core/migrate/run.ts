@@ -8,7 +8,7 @@ import type { ProgressEvent } from "./child.ts";
 import { runHook } from "./hooks.ts";
 import { forgetProgress, type JobStore, type LiveProgress, writeProgress } from "./job.ts";
 import type { PairRecord } from "./job-file.ts";
-import { exitCodeOf, isFinished } from "./outcome.ts";
+import { exitCodeOf, exitCodeOfPairs, isFinished } from "./outcome.ts";
 import { PairRun } from "./pair-run.ts";
 import type { Hooks, Limits } from "./plan.ts";
 import { type Capacity, type Decision, type Demand, decide, type Wait } from "./schedule.ts";
@@ -61,6 +61,7 @@ export class JobRun {
   async run(): Promise<ExitCode> {
     const { store } = this.parts;
     const { job } = store;
+    forgetProgress(store.folder);
     for (const { pair, src, dst, route, range } of this.parts.pairs) {
       Object.assign(store.record(pair.name), {
         ...{ source: identityOf(this.parts.sys, src), destination: identityOf(this.parts.sys, dst) },
@@ -92,18 +93,16 @@ export class JobRun {
     return this.#exitCode();
   }
 
-  #exitCode(): ExitCode {
+  #exitCode(unlessStopped = exitCodeOf): ExitCode {
     if (this.#stoppedBy === "SIGINT") return ExitCode.interrupted;
-    return this.#stoppedBy ? ExitCode.terminated : exitCodeOf(this.parts.store.job);
+    return this.#stoppedBy ? ExitCode.terminated : unlessStopped(this.parts.store.job);
   }
 
   async #withJobHooks(work: () => Promise<void>): Promise<void> {
     const { store, hooks, listener } = this.parts;
     const { job } = store;
-    const environment = () => ({
-      P2PDMA_PLAN: job.plan,
-      P2PDMA_EXIT_CODE: String(job.problem ? ExitCode.stopped : this.#exitCode()),
-    });
+    const environment = { P2PDMA_PLAN: job.plan };
+    const afterwards = () => ({ ...environment, P2PDMA_EXIT_CODE: String(this.#exitCode(exitCodeOfPairs)) });
     const fail = (message: string) => {
       job.problem ??= { message, hint: null };
       listener.note(message);
@@ -111,17 +110,17 @@ export class JobRun {
     job.owedPost = hooks.post ? { command: [...hooks.post], timeoutMs: hooks.timeoutMs } : null;
     await store.save();
     if (hooks.pre) {
-      const problem = await runHook("job's pre", hooks.pre, environment(), hooks.timeoutMs);
+      const problem = await runHook("job's pre", hooks.pre, environment, hooks.timeoutMs);
       if (problem) fail(problem);
     }
     try {
       if (!job.problem) await work();
     } finally {
-      const problem = hooks.post && (await runHook("job's post", hooks.post, environment(), hooks.timeoutMs));
+      const problem = hooks.post && (await runHook("job's post", hooks.post, afterwards(), hooks.timeoutMs));
       if (problem) fail(problem);
       else job.owedPost = null;
       if (hooks.onFailure && (job.problem || exitCodeOf(job) === ExitCode.stopped) && !this.#stoppedBy) {
-        const late = await runHook("job's onFailure", hooks.onFailure, environment(), hooks.timeoutMs);
+        const late = await runHook("job's onFailure", hooks.onFailure, afterwards(), hooks.timeoutMs);
         if (late) fail(late);
       }
     }

@@ -11,6 +11,7 @@ import { rootPorts, rootPortsZen } from "./root-ports.ts";
 import { siblingFunctions } from "./siblings.ts";
 import { switchTopology } from "./switch.ts";
 import { switchAcs } from "./switch-acs.ts";
+import { threeProviders } from "./three-providers.ts";
 import { twoSwitches, twoSwitchesZen } from "./two-switches.ts";
 
 /** Every topology; the first is the default. */
@@ -19,6 +20,7 @@ export const topologies: readonly Topology[] = [
   switchAcs,
   rootPorts,
   rootPortsZen,
+  threeProviders,
   twoSwitches,
   twoSwitchesZen,
   cascade,
