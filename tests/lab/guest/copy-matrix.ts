@@ -22,13 +22,20 @@ const allocators: AllocatorKind[] = (process.argv[2]?.split(",") as AllocatorKin
 const engines: EngineName[] = ["uring", "sync"];
 const [a, b, c] = [drive("A"), drive("B"), drive("C")];
 
-function run(source: string, destination: string, over: Partial<CopyRequest>): Promise<Receipt> {
+const usedAllocators = new Set<AllocatorKind>();
+
+async function run(source: string, destination: string, over: Partial<CopyRequest>): Promise<Receipt> {
   const request: CopyRequest = {
     ...{ ...DEFAULTS, source, destination, via: "p2p", chunkBytes: CHUNK, retries: 0 },
     allocator: allocators[0],
     ...over,
   };
-  return copy({ sys, native }, request, { permit: () => {}, stop: new StopSwitch(), warn: () => {} });
+  const receipt = await copy({ sys, native }, request, {
+    ...{ permit: () => {}, stop: new StopSwitch(), warn: () => {} },
+  });
+  const path = receipt.staging.allocator;
+  if (path !== null) usedAllocators.add(path.endsWith("/p2pmem/allocate") ? "sysfs" : "chardev");
+  return receipt;
 }
 
 /** The receipt must prove what was asked for. */
@@ -208,6 +215,9 @@ const freeAtStart = [a, b].map(({ bdf }) => readAvailable(sys, bdf as Bdf));
 await blockCases();
 await memoryCases();
 await fileCases();
+await check("no receipt names an allocator that was not asked for", () => {
+  expect(String([...usedAllocators].sort()) === String([...allocators].sort()), [...usedAllocators].join());
+});
 await check("all p2pmem is back", () => {
   const freeNow = [a, b].map(({ bdf }) => readAvailable(sys, bdf as Bdf));
   expect(String(freeNow) === String(freeAtStart), `free ${freeNow}, at the start ${freeAtStart}`);
