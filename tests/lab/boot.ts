@@ -9,6 +9,10 @@ import type { CheckResult } from "./guest/report.ts";
 /** The built command line, as a command to run in the guest. */
 export const p2pdma = ["node", join(packageRoot(), "dist", "p2pdma.js")];
 
+/** As in scripts/build.sh. */
+const REQUIRE_FOR_COMMONJS =
+  'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);';
+
 /** Bundles a program of tests/lab/guest, since compiling is slow in the guest; answers the command to run it. */
 export function guestProgram(name: string): string[] {
   const outfile = join(packageRoot(), "dist", `test-${name}.js`);
@@ -16,6 +20,7 @@ export function guestProgram(name: string): string[] {
     entryPoints: [join(packageRoot(), "tests", "lab", "guest", `${name}.ts`)],
     ...{ outfile, bundle: true, platform: "node", format: "esm", target: "node20", logLevel: "warning" },
     external: ["ffi-napi", "ref-napi"],
+    banner: { js: REQUIRE_FOR_COMMONJS },
   });
   return ["node", outfile];
 }
