@@ -4,6 +4,7 @@ import { journalPathFor } from "./keeper.ts";
 import { prepare } from "./prepare.ts";
 import type { Receipt } from "./receipt.ts";
 import type { CopyEnvironment, CopyHooks, CopyRequest } from "./request.ts";
+import { checkSideFiles } from "./side-files.ts";
 
 /**
  * Copies one range and answers with its receipt once the data are durable.
@@ -14,6 +15,7 @@ import type { CopyEnvironment, CopyHooks, CopyRequest } from "./request.ts";
 export async function copy(env: CopyEnvironment, request: CopyRequest, hooks: CopyHooks): Promise<Receipt> {
   const parts = await prepare(env, request, hooks);
   const journalPath = journalPathFor(env, request, parts, hooks);
+  checkSideFiles({ request, ...parts, journalPath });
   const inPlace = request.seek !== undefined;
   return runJob(env, { request, ...parts, inPlace, journalPath, resumed: undefined }, hooks);
 }

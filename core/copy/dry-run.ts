@@ -15,6 +15,7 @@ import {
   noPermission,
   type WritePermission,
 } from "./safety.ts";
+import { checkSideFiles } from "./side-files.ts";
 import { mapSource } from "./sparse.ts";
 
 /** What a copy would do: `p2pdma copy --dry-run --json`. Byte counts are decimal strings. */
@@ -55,6 +56,8 @@ export async function dryRun(
   const { report, lines } = describeDestination(env, dst, request.overwrite, permission);
   const warnings: string[] = [];
   const warn = (text: string) => void warnings.push(text);
+  const journalPath = journalPathFor(env, request, { src, dst, range }, { warn });
+  checkSideFiles({ request, src, dst, journalPath });
   const plan: DryRun = {
     schema: "p2pdma.dry-run/1",
     source: { path: src.path, description: describeDevice(src), startBytes: range.srcOffset.toString() },
@@ -64,7 +67,7 @@ export async function dryRun(
     chunkBytes: request.chunkBytes,
     depth: depthOf(request, range).depth,
     explanation: explainCopy(env, request),
-    journal: journalPathFor(env, request, { src, dst, range }, { warn }) ?? null,
+    journal: journalPath ?? null,
     warnings,
     refusal: refusalOf(() => {
       checkOverlap(src, dst, range);

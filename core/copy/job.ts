@@ -21,6 +21,7 @@ import { type CopyPlan, planRoute } from "./prepare.ts";
 import { makeReceipt, type Receipt } from "./receipt.ts";
 import type { CopyEnvironment, CopyHooks } from "./request.ts";
 import { needsExclusive } from "./safety.ts";
+import { mapfilePath } from "./side-files.ts";
 import type { Verification } from "./verify.ts";
 import { type Comparer, openComparer, verifiedInline, verifyCopy } from "./verify-copy.ts";
 
@@ -270,12 +271,12 @@ function warnOfChange({ env, plan, hooks }: Bench): void {
 
 /** ddrescue's kind of map, where it was asked for or something is missing. */
 async function writeMapfile(
-  { request, range, journalPath }: CopyPlan,
+  plan: CopyPlan,
   finished: readonly Extent[],
   lost: readonly Extent[],
   rest: MapStatus,
 ): Promise<string | undefined> {
-  const path = request.mapfile ?? (lost.length > 0 && journalPath ? `${journalPath}.map` : undefined);
-  if (path !== undefined) await replaceFile(path, renderMapfile(mapOf(range, finished, lost, rest)));
+  const path = lost.length > 0 ? mapfilePath(plan) : plan.request.mapfile;
+  if (path !== undefined) await replaceFile(path, renderMapfile(mapOf(plan.range, finished, lost, rest)));
   return path;
 }

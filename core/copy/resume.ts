@@ -19,6 +19,7 @@ import { inUse } from "./keeper.ts";
 import { prepare } from "./prepare.ts";
 import type { Receipt } from "./receipt.ts";
 import type { CopyEnvironment, CopyHooks, CopyRequest } from "./request.ts";
+import { checkSideFiles } from "./side-files.ts";
 
 export interface ResumeRequest {
   readonly journal: string;
@@ -50,6 +51,7 @@ export async function resume(
   };
   const parts = await prepare(env, request, { permit, warn: hooks.warn }, journal);
   checkSource(env, journal.source, parts.src, acceptChangedSource, hooks);
+  checkSideFiles({ request, ...parts, journalPath: path });
   return runJob(
     env,
     { request, ...parts, inPlace: journal.inPlace, journalPath: path, resumed: journal },

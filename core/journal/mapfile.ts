@@ -12,6 +12,9 @@ export interface MapRange {
 
 const LETTERS: Readonly<Record<MapStatus, string>> = { finished: "+", bad: "-", untried: "?" };
 
+/** How every mapfile begins, ddrescue's too. */
+export const MAPFILE_HEAD = "# Mapfile.";
+
 /**
  * A mapfile as GNU ddrescue reads and writes it (its manual, "Mapfile structure"): a line with the
  * position and state of the run, then position, size and status of every part of the source, in bytes.
@@ -24,7 +27,7 @@ export function renderMapfile(ranges: readonly MapRange[]): string {
     ({ offset, lengthBytes, status }) => `${hex(offset)}  ${hex(lengthBytes)}  ${LETTERS[status]}`,
   );
   return [
-    `# Mapfile. Created by p2pdma ${VERSION}`,
+    `${MAPFILE_HEAD} Created by p2pdma ${VERSION}`,
     "# current_pos  current_status  current_pass",
     `${hex(position)}     ${isOver ? "+" : "?"}               1`,
     "#      pos        size  status",

@@ -165,6 +165,35 @@ test("a file that is no journal is never overwritten", () => {
   assert.is(readFileSync(journal, "utf8"), "precious");
 });
 
+test("neither journal nor mapfile replaces the source, the destination, each other, a device or anybody's file", () => {
+  for (const path of [target, journal]) rmSync(path, { force: true });
+  const letter = join(folder, "letter");
+  writeFileSync(letter, "dear mother");
+  const copy = (...args: string[]) => p2pdma("copy", "--via", "ram", ...args, source, target);
+  const places: readonly [readonly string[], RegExp][] = [
+    [["--mapfile", source], /it is the source/],
+    [["--mapfile", target], /it is the destination/],
+    [["--journal", target], /it is the destination/],
+    [["--mapfile", "/dev/null"], /no regular file/],
+    [["--journal", "/dev/null"], /no regular file|no p2pdma journal/],
+    [["--mapfile", letter], /it holds something else/],
+    [["--mapfile", journal, "--journal", journal], /both the journal and the mapfile/],
+    [["--mapfile", join(folder, "missing", "map")], /its directory: ENOENT/],
+  ];
+  for (const [args, message] of places) {
+    const { status, stderr } = copy(...args);
+    assert.is(status, 2, `${args.join(" ")}: ${stderr}`);
+    assert.match(stderr, message);
+    assert.not.ok(existsSync(target), args.join(" "));
+  }
+  assert.equal(readFileSync(source), data);
+  assert.is(readFileSync(letter, "utf8"), "dear mother");
+  assert.ok(statSync("/dev/null").isCharacterDevice());
+  const mapfile = join(folder, "map");
+  for (let round = 0; round < 2; round++) assert.is(copy("--mapfile", mapfile).status, 0);
+  assert.match(readFileSync(mapfile, "utf8"), /^# Mapfile\./);
+});
+
 test("without --journal one is kept at the default place; --no-journal keeps none", () => {
   for (const path of [target, state]) rmSync(path, { force: true, recursive: true });
   assert.is(p2pdma("copy", "--via", "ram", "--no-journal", source, target).status, 0);
