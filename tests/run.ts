@@ -39,7 +39,7 @@ const groups: Record<string, Group> = {
     parallel: 1,
   },
   lab: { jobs: () => uvuJobs("tests/lab", 900_000), parse: parseUvu, parallel: 1 },
-  torture: { jobs: () => uvuJobs("tests/torture", 600_000), parse: parseUvu, parallel: 1 },
+  torture: { jobs: () => uvuJobs("tests/torture", 1_200_000), parse: parseUvu, parallel: 1 },
 };
 
 const totals = { passed: 0, failed: 0, skipped: 0 };

@@ -115,14 +115,14 @@ function describe(what: string, { exitCode, stderr }: Ended): string {
   return `${what}: exit code ${exitCode}: ${stderr.slice(-1000)}`;
 }
 
-/** Where a run is to be killed: so long after data began to move, or after the start of the process. */
+/** Where a run is to be killed: so long after the start of the process, or after the first event of a kind. */
 interface Moment {
-  readonly after: "route" | "start";
+  readonly after: "spawn" | "route" | "progress";
   readonly delayMs: number;
 }
 
 function killMoment({ movingMs }: KillRun, random: Random, attempt: number): Moment {
-  const after = random(8) === 0 ? "start" : "route";
+  const after = (["spawn", "route"] as const)[random(8)] ?? "progress";
   return { after, delayMs: random(Math.ceil((movingMs * 1.1) / attempt)) };
 }
 
@@ -169,10 +169,10 @@ function killAt(child: ChildProcess, { after, delayMs }: Moment): { cancel(): vo
     sleep(delayMs, undefined, { signal: stop.signal })
       .then(() => child.kill("SIGKILL"))
       .catch(() => {});
-  if (after === "start") void kill();
+  if (after === "spawn") void kill();
   else {
     const seen = (data: Buffer) => {
-      if (!data.includes('"event":"route"')) return;
+      if (!data.includes(`"event":"${after}"`)) return;
       child.stderr?.off("data", seen);
       void kill();
     };
