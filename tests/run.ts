@@ -32,7 +32,7 @@ const KEPT_LINES = 150;
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 
 const groups: Record<string, Group> = {
-  unit: { jobs: () => uvuJobs("tests/unit", 60_000), parse: parseUvu, parallel: availableParallelism() },
+  unit: { jobs: () => uvuJobs("tests/unit", 240_000), parse: parseUvu, parallel: availableParallelism() },
   c: {
     jobs: () => [{ name: "tests/c", command: ["make", "-s", "-C", "tests/c", "check"], deadlineMs: 300_000 }],
     parse: parsePlain,

@@ -73,8 +73,7 @@ function requestOf(env: CopyEnvironment, journal: Journal, path: string): CopyRe
     mapfile: options.mapfile ?? undefined,
     verify: options.verify ?? undefined,
     hash: options.hash ?? undefined,
-    // The part that was copied looks like a file system, for the source is one.
-    overwrite: [...options.overwrite, "partitions", "filesystem"],
+    overwrite: options.overwrite,
     offset: BigInt(range.srcOffset),
     length: BigInt(range.lengthBytes),
     seek: BigInt(range.dstOffset),
