@@ -19,10 +19,10 @@ export interface PatchOptions {
 /** Answers the exit code: 1 when a patch does not apply. @throws P2pdmaError USAGE */
 export function runPatch(context: CliContext, options: PatchOptions): ExitCode {
   const { check, export: mailbox, cover, json } = options;
+  if (mailbox === undefined && cover !== undefined) throw usageError("--cover belongs to --export");
   if (check === undefined && mailbox === undefined) {
     throw usageError("kernel patch: there is nothing to do", "give --check DIR or --export FILE");
   }
-  if (mailbox === undefined && cover !== undefined) throw usageError("--cover belongs to --export");
   if (mailbox !== undefined) write(context, mailbox, exportMailbox());
   if (cover !== undefined) write(context, cover, exportCover());
   if (check === undefined) return ExitCode.done;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { parseOptions } from "../doctor/kernel-options.ts";
 import { usageError } from "../errors.ts";
-import { parseKernelVersion } from "../pci/p2pdma-history.ts";
+import { compareKernels, parseKernelVersion } from "../pci/p2pdma-history.ts";
 
 /** A kernel's configuration, as far as it decides what the kernel can do. */
 export interface KernelConfig {
@@ -41,5 +41,5 @@ export function missingOption(
 /** Whether mainline had a feature by a release. Never a proof that a kernel has not: there are backports. */
 export function mainlineHad(since: string | undefined, release: string | undefined): boolean {
   const [first, own] = [since, release].map((text) => text && parseKernelVersion(text));
-  return Boolean(first && own && (own.major - first.major || own.minor - first.minor) >= 0);
+  return Boolean(first && own && compareKernels(own, first) >= 0);
 }

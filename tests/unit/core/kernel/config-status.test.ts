@@ -49,6 +49,15 @@ test("with P2PDMA switched on, of Linux 6.1 nobody can tell: there may be backpo
   assert.is(state("sysfs-allocate"), "unknown");
 });
 
+test("the release that brought something has it, the one before can't be told", () => {
+  const of = (release: string) => examine(withP2pdma(debian("6.12")).replace("6.12.117", release));
+  assert.equal(
+    [of("6.2.0").state("sysfs-allocate"), of("6.1.999").state("sysfs-allocate")],
+    ["present", "unknown"],
+  );
+  assert.is(of("7.0.0").state("refusal-einval"), "present");
+});
+
 test("without a version in the header nothing is concluded from it", () => {
   const { state, evidence } = examine(withP2pdma(debian("6.12")).replace(/^# Linux.*$/m, ""));
   assert.is(state("p2pdma"), "present");

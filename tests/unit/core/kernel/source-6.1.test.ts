@@ -66,6 +66,13 @@ if (tree === undefined) {
         `${text}\nssize_t iov_iter_get_pages(struct iov_iter *i, unsigned int gup_flags)\n{\n\treturn 0;\n}\n`,
       ["iov-iter"],
     ],
+    [
+      "memory that is allocated at the first touch, as in version 5",
+      "drivers/pci/p2pdma.c",
+      (text) =>
+        `${text}\nstatic vm_fault_t pci_p2pdma_vma_fault(struct vm_fault *vmf)\n{\n\treturn 0;\n}\n\nint pci_mmap_p2pmem(struct pci_dev *pdev)\n{\n\treturn 0;\n}\n`,
+      ["driver-mmap"],
+    ],
     ["a comment", "block/bio.c", (text) => `${text}\n/* FOLL_PCI_P2PDMA */\n`, []],
     ["disabled code", "block/bio.c", (text) => `${text}\n#if 0\nint x = FOLL_PCI_P2PDMA;\n#endif\n`, []],
   ];
