@@ -15,6 +15,8 @@ export interface EndIdentity {
   readonly model: string | null;
   readonly serial: string | null;
   readonly wwid: string | null;
+  /** What else tells a device that has neither of these: see aliasOf(). */
+  readonly alias: string | null;
   /** Number of the partition; null for a whole disk or a file. */
   readonly partition: number | null;
   readonly startBytes: string | null;
@@ -33,11 +35,27 @@ export function identityOf(sys: SystemView, end: Endpoint): EndIdentity {
     model: disk?.identity.model ?? null,
     serial: disk?.identity.serial ?? null,
     wwid: disk?.identity.wwid ?? null,
+    alias: disk ? aliasOf(sys, disk) : null,
     partition: disk ? partitionOf(sys, disk.name) : null,
     startBytes: disk?.startBytes.toString() ?? null,
     inode: end.inode?.split(":").at(-1) ?? null,
     modifiedNs: end.modifiedNs?.toString() ?? null,
   };
+}
+
+/**
+ * For a device without serial and WWID: the UUID of a dm or md device, the file behind a loop device; or else its
+ * sequence number, which no other device gets before the next boot. null where there is a serial or WWID.
+ */
+function aliasOf(sys: SystemView, { disk, identity }: BlockDevice): string | null {
+  if (identity.serial || identity.wwid) return null;
+  const at = `/sys/class/block/${disk}`;
+  for (const file of ["dm/uuid", "md/uuid", "loop/backing_file"]) {
+    const text = sys.text(`${at}/${file}`);
+    if (text) return `${file} ${text}`;
+  }
+  const boot = sys.text("/proc/sys/kernel/random/boot_id") ?? "unknown";
+  return `diskseq ${sys.text(`${at}/diskseq`) ?? "unknown"} of boot ${boot}`;
 }
 
 /** A name for people: `/dev/nvme0n1 (serial S5X…)`. */
@@ -47,12 +65,11 @@ export function nameOf({ path, serial, wwid }: EndIdentity): string {
 }
 
 /**
- * Where a device with this identity is now. Devices are renumbered across boots, so a drive that tells its
- * serial or WWID is looked for by that; a file, or a device that has neither, by its path.
+ * Where a device with this identity is now: devices are renumbered across boots, so the path counts only for a file.
  * @throws P2pdmaError NOT_FOUND, or REFUSED_IDENTITY when several have it
  */
 export function locate(sys: SystemView, wanted: EndIdentity): string {
-  if (wanted.kind === "file" || !(wanted.serial || wanted.wwid)) return wanted.path;
+  if (wanted.kind === "file") return wanted.path;
   const found = blockDevices(sys).filter((device) => isSameDevice(sys, device, wanted));
   const [first, second] = found;
   if (!first) {
@@ -84,8 +101,9 @@ function blockDevices(sys: SystemView): BlockDevice[] {
 
 function isSameDevice(sys: SystemView, device: BlockDevice, wanted: EndIdentity): boolean {
   const { serial, wwid } = device.identity;
-  const same = wanted.wwid ? wwid === wanted.wwid : serial === wanted.serial;
-  return same && partitionOf(sys, device.name) === wanted.partition;
+  const key = wanted.wwid ? "wwid" : wanted.serial ? "serial" : "alias";
+  const has = { wwid, serial, alias: aliasOf(sys, device) };
+  return has[key] === wanted[key] && partitionOf(sys, device.name) === wanted.partition;
 }
 
 function partitionOf(sys: SystemView, name: string): number | null {
@@ -98,17 +116,21 @@ const COMPARED: readonly (readonly [keyof EndIdentity, string])[] = [
   ["kind", "kind"],
   ["serial", "serial"],
   ["wwid", "WWID"],
+  ["alias", "identity"],
   ["partition", "partition number"],
   ["startBytes", "start of the partition"],
   ["inode", "inode"],
 ];
 
-/** A file has none of its own. */
-const LBA_SIZE = ["blockBytes", "LBA size"] as const;
+/** Fixed for a device, not for a file. */
+const COMPARED_OF_DEVICES = [
+  ["blockBytes", "LBA size"],
+  ["sizeBytes", "size in bytes"],
+] as const;
 
 /** What makes this end another one than it was; empty when it is the same. */
 export function differences(was: EndIdentity, is: EndIdentity): string[] {
-  const compared = was.kind === "block" ? [...COMPARED, LBA_SIZE] : COMPARED;
+  const compared = was.kind === "block" ? [...COMPARED, ...COMPARED_OF_DEVICES] : COMPARED;
   return compared
     .filter(([field]) => was[field] !== is[field])
     .map(([field, words]) => `its ${words} was ${was[field] ?? "unknown"} and is ${is[field] ?? "unknown"}`);
@@ -116,7 +138,7 @@ export function differences(was: EndIdentity, is: EndIdentity): string[] {
 
 /** What changed about a source since, its size and a file's time of modification included. */
 export function sourceChanges(was: EndIdentity, is: EndIdentity): string[] {
-  const grown = was.sizeBytes !== is.sizeBytes;
+  const grown = is.kind === "file" && was.sizeBytes !== is.sizeBytes;
   const touched = was.modifiedNs !== is.modifiedNs;
   return [
     ...differences(was, is),

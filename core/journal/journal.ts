@@ -20,6 +20,7 @@ const end = v.strictObject({
   model: v.nullable(short),
   serial: v.nullable(short),
   wwid: v.nullable(short),
+  alias: v.nullable(short),
   partition: v.nullable(count(1 << 16)),
   startBytes: v.nullable(bytes),
   inode: v.nullable(short),

@@ -25,6 +25,7 @@ const sys = new SystemFiles();
 function end(path: string): Journal["source"] {
   return {
     ...{ path, kind: "file", sizeBytes: "300000", blockBytes: 512, model: null, serial: null, wwid: null },
+    ...{ alias: null },
     ...{ partition: null, startBytes: null, inode: "12", modifiedNs: "1" },
   };
 }
