@@ -50,7 +50,7 @@ test("with P2PDMA switched on, of Linux 6.1 nobody can tell: there may be backpo
 });
 
 test("the release that brought something has it, the one before can't be told", () => {
-  const of = (release: string) => examine(withP2pdma(debian("6.12")).replace("6.12.117", release));
+  const of = (release: string) => examine(withP2pdma(debian("6.12")).replaceAll("6.12.117", release));
   assert.equal(
     [of("6.2.0").state("sysfs-allocate"), of("6.1.999").state("sysfs-allocate")],
     ["present", "unknown"],
