@@ -102,7 +102,7 @@ export const successors: readonly Episode[] = [
     what: "A user-space driver such as SPDK hands its drive's CMB or doorbells to an RDMA adapter. Access is revoked when the device is reset or closed.",
     sources: [
       mail("linaro-mm-sig, cover letters of v3 to v6, 2025"),
-      noted("release"),
+      noted("6.19, as news reported of the VFIO pull request"),
       code("6.12: not there"),
     ],
   },

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: MIT
-import { mail, noted, type Revision } from "./types.ts";
+import { inferred, mail, noted, type Revision, unverified } from "./types.ts";
 
 const CHARACTER_DEVICE = "mmap of /dev/nvmeX, allocates at the first touch";
 
 /** Every posting of the series. */
 export const revisions: readonly Revision[] = [
   {
-    ...{ name: "RFC", date: "November 2020", base: undefined, interface: CHARACTER_DEVICE },
+    ...{ name: "RFC", date: "6 November 2020", base: undefined, interface: CHARACTER_DEVICE },
     what: "The whole idea: direct I/O and passthrough with mapped CMB memory, and p2pmem inside dma_map_sg(), marked by a bit of the DMA length.",
-    sources: [mail('linux-pci, "Userspace P2PDMA with O_DIRECT NVMe devices"; day not verified')],
+    sources: [mail("20201106170036.18713-1, and linux-pci at spinics.net msg101522")],
+  },
+  {
+    ...{ name: "v1", date: "spring 2021", base: "5.12-rc2", interface: undefined },
+    what: "A second RFC, of the DMA mapping half alone, 11 patches: the mark moves to the last free bit of page_link, as Dan Williams proposed, for which P2PDMA needs 64-bit kernels from here on.",
+    sources: [
+      mail("linux-block at spinics.net msg65814"),
+      inferred("the date, by its base; that v2 counts from it"),
+    ],
   },
   {
     ...{ name: "v2", date: "2021", base: undefined, interface: undefined },
-    what: "The DMA mapping half alone, 13 patches.",
-    sources: [mail("v3 cover letter; date not verified")],
+    what: "The same half, 13 patches. The preparing ones went into 5.15 on their own.",
+    sources: [mail("v3 cover letter"), unverified("date")],
   },
   {
     ...{ name: "v3", date: "16 September 2021", base: "5.15-rc1", interface: CHARACTER_DEVICE },

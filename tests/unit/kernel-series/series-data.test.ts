@@ -54,7 +54,7 @@ test("episodes name features that there are", () => {
 test("every version from the first to the eleventh is there, once", () =>
   assert.equal(
     revisions.map(({ name }) => name),
-    ["RFC", ...Array.from({ length: 10 }, (_, index) => `v${index + 2}`)],
+    ["RFC", ...Array.from({ length: 11 }, (_, index) => `v${index + 1}`)],
   ));
 
 test("renderSeries() has a line for each patch", () => {
