@@ -33,7 +33,7 @@
 #include "p2pmem_kit.h"
 
 #define LENGTH (8 * PAGE)
-#define READ_LENGTH (1UL << 20)
+#define READ_LENGTH (64 * PAGE)
 #define READS 8
 
 /* ---- other ways in ---- */
@@ -177,7 +177,8 @@ static void test_vmsplice(struct p2pmem *m)
 	check(vmsplice(ends[1], &part, 1, 0) < 0, "the pages do not get into a pipe");
 	note("vmsplice(): %s", strerror(errno));
 	/* A copy by the CPU is something else. */
-	check(write(ends[1], p, 8) == 8 && read(ends[0], &word, 8) == 8 && word == pattern_word(0, 4),
+	check(write(ends[1], p, 8) == 8 && read(ends[0], &word, 8) == 8 &&
+	      word == pattern_word(0, 4),
 	      "their content does");
 	close(ends[0]);
 	close(ends[1]);
@@ -230,7 +231,9 @@ static void test_userfaultfd(struct p2pmem *m)
 /* Whoever looks at address spaces must cope with this one. */
 static void test_proc_files(struct p2pmem *m)
 {
-	static const char *const files[] = { "maps", "smaps", "smaps_rollup", "numa_maps", "pagemap" };
+	static const char *const files[] = {
+		"maps", "smaps", "smaps_rollup", "numa_maps", "pagemap"
+	};
 	char path[64], buffer[4096], *p = must_map(m, LENGTH);
 
 	fill(p, LENGTH, 5);
@@ -274,7 +277,8 @@ static void read_from(struct p2pmem *m, const char *drive)
 
 	fill(p, READ_LENGTH, 6);
 	n = pread(fd, p, READ_LENGTH, 0);
-	check(n == (ssize_t)READ_LENGTH, "read from %s: %s", drive, n < 0 ? strerror(errno) : "whole");
+	check(n == (ssize_t)READ_LENGTH, "read from %s: %s", drive,
+	      n < 0 ? strerror(errno) : "short");
 	n = pread(fd, ram, READ_LENGTH, 0);
 	check(n == (ssize_t)READ_LENGTH && !memcmp(p, ram, READ_LENGTH),
 	      "what %s put there is what it puts into RAM", drive);
@@ -283,10 +287,12 @@ static void read_from(struct p2pmem *m, const char *drive)
 	check(pread(fd, p, PAGE, 0) < 0 && errno == EFAULT, "into read-only memory: EFAULT");
 	mprotect(p, PAGE, PROT_READ | PROT_WRITE);
 	madvise(p + PAGE, PAGE, MADV_DONTNEED);
-	check(pread(fd, p + PAGE, PAGE, 0) < 0 && errno == EFAULT, "into what was given back: EFAULT");
+	check(pread(fd, p + PAGE, PAGE, 0) < 0 && errno == EFAULT,
+	      "into what was given back: EFAULT");
 	munmap(p + 4 * PAGE, PAGE);
 	check(pread(fd, p + 4 * PAGE, PAGE, 0) < 0 && errno == EFAULT, "into the hole: EFAULT");
-	check(pread(fd, p + 2 * PAGE, 4 * PAGE, 0) < (ssize_t)(4 * PAGE), "across the hole: not whole");
+	check(pread(fd, p + 2 * PAGE, 4 * PAGE, 0) < (ssize_t)(4 * PAGE),
+	      "across the hole: not whole");
 	close(fd);
 	free(ram);
 	munmap(p, READ_LENGTH);

@@ -268,6 +268,24 @@ int write_text(const char *path, const char *text)
 	return (int)n;
 }
 
+bool tell_kernel(const char *path, const char *text, unsigned int seconds)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		execl("/bin/sh", "sh", "-c", "printf %s \"$1\" > \"$0\"", path, text, NULL);
+		_exit(1);
+	}
+	for (unsigned int i = 0; i < seconds * 100; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) && !WEXITSTATUS(status);
+		usleep(10000);
+	}
+	errno = ETIMEDOUT;
+	bail_out(path);
+}
+
 bool read_text(const char *path, char *text, size_t size)
 {
 	int fd = open(path, O_RDONLY);

@@ -82,6 +82,12 @@ bool child_succeeds(pid_t pid);
 
 /* 0, or a negative errno. */
 int write_text(const char *path, const char *text);
+/*
+ * The same by another process, one that has no part in our memory: a write that
+ * hangs cannot even be killed. Returns whether it went well, bails out when it
+ * takes longer than so many seconds.
+ */
+bool tell_kernel(const char *path, const char *text, unsigned int seconds);
 /* The first line of a file; false if there is none. */
 bool read_text(const char *path, char *text, size_t size);
 

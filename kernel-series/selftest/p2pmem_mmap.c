@@ -163,7 +163,8 @@ static void hog(const struct p2pmem *m, struct hogs *hogs, uint64_t id)
 
 static void test_hogs(struct p2pmem *m)
 {
-	struct hogs *hogs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct hogs *hogs = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+				 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pids[HOGS];
 
 	if (hogs == MAP_FAILED)
@@ -327,7 +328,8 @@ static void test_mprotect(struct p2pmem *m)
 	check(signal_of_read(p + 2 * PAGE) == SIGSEGV, "PROT_NONE in the middle is SIGSEGV");
 	check(!signal_of_read(p + PAGE) && !signal_of_read(p + 4 * PAGE), "and nowhere else");
 	mprotect(p, length, PROT_READ);
-	check(signal_of_write(p) == SIGSEGV && holds(p, 0, length, 5), "PROT_READ is no more than that");
+	check(signal_of_write(p) == SIGSEGV && holds(p, 0, length, 5),
+	      "PROT_READ is no more than that");
 	mprotect(p, length, PROT_READ | PROT_WRITE);
 	check(holds(p, 0, length, 5), "everything stays");
 	fill(p, length, 6);
@@ -422,7 +424,8 @@ static void test_other_calls(struct p2pmem *m)
 	check(available(m) == m->start - length, "nothing is taken or given");
 	/* Of the sysfs file it is a new mapping, which is fine. */
 	if (!m->is_sysfs)
-		check(syscall(SYS_remap_file_pages, p, PAGE, 0, 1, 0), "remap_file_pages() is refused");
+		check(syscall(SYS_remap_file_pages, p, PAGE, 0, 1, 0),
+		      "remap_file_pages() is refused");
 	munmap(p, length);
 }
 
@@ -464,7 +467,7 @@ static void test_fork(struct p2pmem *m)
 /* Each generation unmaps a page and leaves the rest to the next. */
 static void test_generations(struct p2pmem *m)
 {
-	char *p = must_map(m, 8 * PAGE);
+	char *p = must_map(m, 8 * PAGE), verdict;
 	int ends[2];
 	pid_t pid;
 
@@ -484,7 +487,7 @@ static void test_generations(struct p2pmem *m)
 	waitpid(pid, NULL, 0);
 	munmap(p, 8 * PAGE);
 	close(ends[1]);
-	check(read(ends[0], ends + 1, 1) == 1 && (char)ends[1] == 'y', "the last one has the last page");
+	check(read(ends[0], &verdict, 1) == 1 && verdict == 'y', "the last one has the last page");
 	close(ends[0]);
 }
 

@@ -34,7 +34,7 @@
 #include "p2pmem_kit.h"
 
 #define LENGTH (8 * PAGE)
-#define READ_LENGTH (64 * PAGE)
+#define READ_LENGTH (16 * PAGE)
 #define READERS_PER_DRIVE 2
 #define MAX_READERS (READERS_PER_DRIVE * (MAX_DRIVES + 1))
 #define THREADS 4
@@ -103,16 +103,12 @@ static bool own_drive(char *device, size_t size)
 	return ok;
 }
 
-static bool tell_driver(const struct p2pmem *m, const char *what)
+static void tell_driver(const struct p2pmem *m, const char *what)
 {
 	char path[PATH_MAX + 16];
-	int ret;
 
 	snprintf(path, sizeof(path), "%s/%s", driver, what);
-	deadline(PATIENCE);
-	ret = write_text(path, strrchr(m->pci, '/') + 1);
-	deadline(0);
-	return check(!ret, "%s: %s", what, strerror(-ret));
+	check(tell_kernel(path, strrchr(m->pci, '/') + 1, PATIENCE), "%s", what);
 }
 
 static bool find_file_again(struct p2pmem *m)
@@ -219,7 +215,8 @@ static void end_readers(struct readers *r)
 		struct reader *one = &r->list[i];
 
 		pthread_join(one->thread, NULL);
-		check(one->reads >= 2, "%s read into it before: %s", one->drive, strerror(one->error));
+		check(one->reads >= 2, "%s read into it before: %s", one->drive,
+		      strerror(one->error));
 		note("%s: %d reads, then %s", one->drive, one->reads,
 		     one->error ? strerror(one->error) : "no drive");
 		close(one->fd);
@@ -229,7 +226,7 @@ static void end_readers(struct readers *r)
 	free(r);
 }
 
-/* Reads of one page each that are under way; a slow drive makes them last. */
+/* A read that is under way; a slow drive makes it last. */
 struct flight {
 	aio_context_t aio;
 	int fd;
@@ -241,7 +238,7 @@ static void take_off(struct flight *f, const char *drive, char *p)
 	struct iocb request = {
 		.aio_lio_opcode = IOCB_CMD_PREAD,
 		.aio_buf = (uintptr_t)p,
-		.aio_nbytes = PAGE,
+		.aio_nbytes = READ_LENGTH,
 	}, *list[] = { &request };
 
 	f->fd = open(drive, O_RDONLY | O_DIRECT);
@@ -385,16 +382,16 @@ static void take_while_reading(struct p2pmem *m, void (*take)(struct p2pmem *m),
 {
 	struct readers *r = start_readers(m);
 	struct flight flights[MAX_DRIVES];
-	char *page = must_map(m, MAX_DRIVES * PAGE);
+	char *targets = must_map(m, MAX_DRIVES * READ_LENGTH);
 	int old = m->fd;
 
 	for (int i = 0; i < m->nr_drives; i++)
-		take_off(&flights[i], m->drives[i], page + i * PAGE);
+		take_off(&flights[i], m->drives[i], targets + i * READ_LENGTH);
 	take(m);
 	for (int i = 0; i < m->nr_drives; i++)
 		check_landed(&flights[i], m->drives[i]);
-	check_dead(m, page, PAGE);
-	munmap(page, MAX_DRIVES * PAGE);
+	check_dead(m, targets, MAX_DRIVES * READ_LENGTH);
+	munmap(targets, MAX_DRIVES * READ_LENGTH);
 	check_dead(m, r->p, r->length);
 	end_readers(r);
 	close(old);
@@ -434,7 +431,8 @@ static void test_unbind_busy(struct p2pmem *m)
 
 	stop = false;
 	for (size_t i = 0; i < ARRAY_SIZE(jobs); i++)
-		pthread_create(&threads[i], NULL, jobs[i], jobs[i] == keep_touching ? p : (void *)m);
+		pthread_create(&threads[i], NULL, jobs[i],
+			       jobs[i] == keep_touching ? (void *)p : (void *)m);
 	usleep(100000);
 	unbind(m);
 	check_dead(m, p, LENGTH);
@@ -470,16 +468,14 @@ static void remove_device(struct p2pmem *m)
 	char path[PATH_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/remove", m->pci);
-	deadline(PATIENCE);
-	check(!write_text(path, "1"), "removing it");
-	deadline(0);
+	check(tell_kernel(path, "1", PATIENCE), "removing it");
 	check(access(m->pci, F_OK), "the device is gone");
 }
 
 static void rescan(struct p2pmem *m)
 {
 	(void)m;
-	check(!write_text("/sys/bus/pci/rescan", "1"), "rescanning the bus");
+	check(tell_kernel("/sys/bus/pci/rescan", "1", PATIENCE), "rescanning the bus");
 }
 
 static void test_remove_mapped(struct p2pmem *m)
@@ -506,8 +502,8 @@ static void test_reset(struct p2pmem *m)
 		return;
 	}
 	snprintf(path, sizeof(path), "%s/nvme/%s/reset_controller", m->pci, name);
+	check(tell_kernel(path, "1", PATIENCE), "resetting it");
 	deadline(PATIENCE);
-	check(!write_text(path, "1"), "resetting it");
 	check(!signal_of_write(p), "the mapping stays");
 	fill(p, LENGTH, 23);
 	check(holds(p, 0, LENGTH, 23), "and works");
