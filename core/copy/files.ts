@@ -29,7 +29,9 @@ export function openBoth(
 ): Files {
   const source = openReadable(native, src, isPeerToPeer);
   try {
-    return { src: source, dst: openDirect(native, dst, destinationFlags(dst, isExclusive), isPeerToPeer) };
+    const destination = openDirect(native, dst, destinationFlags(dst, isExclusive), isPeerToPeer);
+    if (dst.kind === "file") lock(native, destination);
+    return { src: source, dst: destination };
   } catch (error) {
     native.close(source);
     throw error;
@@ -45,6 +47,18 @@ export function reserve(
 ): void {
   if (dst.kind !== "file") return;
   for (const { dstOffset, lengthBytes } of extents) reserveOne(native, files.dst, dstOffset, lengthBytes);
+}
+
+/** Two copies into one file would make a mixture. Some file systems have no locks. */
+function lock(native: Native, file: OpenFile): void {
+  try {
+    native.lockExclusively(file);
+  } catch (error) {
+    const isLocked = error instanceof SyscallError && error.code === "EAGAIN";
+    if (!isLocked) return;
+    native.close(file);
+    throw refused("IN_USE", `Cannot write "${file.path}": another program has it locked`, { cause: error });
+  }
 }
 
 /** Opens one end for direct reading. */

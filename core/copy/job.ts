@@ -2,17 +2,16 @@
 import { unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Extent, errnoName, SyscallError } from "../../ffi/index.ts";
-import { P2pdmaError } from "../errors.ts";
-import { ExitCode } from "../exit-codes.ts";
 import { clearChunks, stretches, sumBytes } from "../journal/bitmap.ts";
 import { type EndIdentity, identityOf } from "../journal/identity.ts";
 import type { BadRange } from "../journal/journal.ts";
 import { type MapStatus, mapOf, renderMapfile } from "../journal/mapfile.ts";
 import { replaceFile, syncDirectory } from "../journal/store.ts";
-import { readDestination, readSource } from "./endpoint.ts";
+import { conclude } from "./conclusion.ts";
+import { readDestination } from "./endpoint.ts";
 import { StuckRequestsError, Tally } from "./engine.ts";
-import { isResumable, lostDevices } from "./faults.ts";
 import { closeBoth, openBoth, reserve, settle } from "./files.ts";
+import { checkStillThere, noteSourceChange, refuseRubbish } from "./integrity.ts";
 import { JournalKeeper, reasonOf } from "./keeper.ts";
 import { type Layout, layOut, makeHoles, withoutHoles } from "./layout.ts";
 import { type LostRange, type Moved, moveData } from "./mover.ts";
@@ -93,6 +92,7 @@ async function transfer(bench: Bench) {
       await keeper?.replan(layout);
     }
     const moved = await move(bench, layout, comparer);
+    const sourceChanged = noteSourceChange(bench);
     const durableAt = performance.now();
     const queueDepth = bench.tally.depth();
     const mapfile = await writeMapfile(plan, [], moved.lost, "finished");
@@ -102,9 +102,9 @@ async function transfer(bench: Bench) {
       clearChunks(layout.data, plan.request.chunkBytes, layout.bitmap, differingOf(verification)),
     );
     const sparse = { method: layout.method, holeBytes: sumBytes(layout.holes), made: holes };
-    return { durableAt, queueDepth, verification, bytesBefore, badRanges, mapfile, sparse };
+    return { durableAt, queueDepth, sourceChanged, verification, bytesBefore, badRanges, mapfile, sparse };
   } catch (error) {
-    const conclusion = await concluded(error, keeper, bench.hooks);
+    const conclusion = await conclude(error, keeper, bench.hooks);
     await writeMapfile(plan, done(), [], "untried").catch((problem: unknown) => {
       bench.hooks.warn(`the mapfile could not be written: ${reasonOf(problem)}`);
     });
@@ -121,8 +121,8 @@ async function move(bench: Bench, layout: Layout, comparer: Comparer): Promise<M
   const { lost, differing } = await moveData(bench, layout.data, layout.bitmap, inline);
   const all = [...lost, ...copyLastBlock(bench)];
   refuseRubbish(bench);
+  checkStillThere(bench, layout);
   await settle(env.native, files.dst, plan.dst, plan.range, plan.inPlace);
-  warnOfChange(bench);
   return { lost: all, differing };
 }
 
@@ -191,31 +191,6 @@ function differingOf(verification: Verification | null) {
   }));
 }
 
-/** Exit code 6 promises that the copy can go on. */
-function withoutJournal(error: unknown): unknown {
-  if (!(error instanceof P2pdmaError) || error.exitCode !== ExitCode.stopped) return error;
-  return new P2pdmaError(error.code, ExitCode.failed, error.message, { cause: error });
-}
-
-/** The journal's last word, and the error that tells of it. */
-async function concluded(
-  error: unknown,
-  keeper: JournalKeeper | undefined,
-  hooks: CopyHooks,
-): Promise<unknown> {
-  if (!keeper) return withoutJournal(error);
-  try {
-    await keeper.end("stopped");
-  } catch (problem) {
-    hooks.warn(`the journal claims nothing of what was copied last: ${reasonOf(problem)}`);
-  }
-  if (!isResumable(error)) return error;
-  const isOurs = error instanceof P2pdmaError && error.code !== "COPY_FAILED";
-  const [code, exit] = isOurs ? [error.code, error.exitCode] : (["STOPPED", ExitCode.stopped] as const);
-  const hint = `p2pdma resume ${keeper.path} goes on from there`;
-  return new P2pdmaError(code, exit, error.message, { hint, cause: error });
-}
-
 /** Bytes behind the last whole block: merged with what the destination's block holds. */
 function copyLastBlock({ env, plan, route, files }: Bench): LostRange[] {
   const { range, src, dst, request } = plan;
@@ -240,17 +215,6 @@ function copyLastBlock({ env, plan, route, files }: Bench): LostRange[] {
   }
 }
 
-/** What went through the memory of a device that is gone by now may be anything. */
-function refuseRubbish({ env, plan, route }: Bench): void {
-  const lost = lostDevices(env.sys, plan.src, plan.dst, route.staging.provider);
-  if (lost.length === 0) return;
-  throw new P2pdmaError(
-    "COPY_FAILED",
-    ExitCode.failed,
-    `Cannot trust what was copied last: ${lost.join(", ")}`,
-  );
-}
-
 function badRangeOf({ srcOffset, lengthBytes, direction, errno }: LostRange): BadRange {
   return {
     srcOffset: srcOffset.toString(),
@@ -258,15 +222,6 @@ function badRangeOf({ srcOffset, lengthBytes, direction, errno }: LostRange): Ba
     direction: direction === "read" ? "read" : "write",
     error: errno === 0 ? "unknown" : errnoName(errno),
   };
-}
-
-function warnOfChange({ env, plan, hooks }: Bench): void {
-  if (plan.src.kind !== "file") return;
-  const now = readSource(env.sys, env.native, plan.src.path);
-  if (now.modifiedNs === plan.src.modifiedNs && now.sizeBytes === plan.src.sizeBytes) return;
-  hooks.warn(
-    `"${plan.src.path}" was modified while it was copied: the copy may hold a mixture of old and new`,
-  );
 }
 
 /** ddrescue's kind of map, where it was asked for or something is missing. */

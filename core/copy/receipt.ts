@@ -72,6 +72,8 @@ export interface Receipt {
   /** The part of it from the first read to durable data. */
   readonly transferMs: number;
   readonly isDurable: true;
+  /** A source file was modified meanwhile: the copy may hold a mixture. Of a device it can't be told. */
+  readonly sourceChanged: boolean;
   readonly verification: Verification | null;
   readonly counters: {
     readonly retries: string;
@@ -103,6 +105,7 @@ export interface ReceiptParts {
   readonly progress: EngineProgress;
   readonly queueDepth: number;
   readonly nativeCalls: number;
+  readonly sourceChanged: boolean;
   readonly verification: Verification | null;
 }
 
@@ -139,6 +142,7 @@ export function makeReceipt(parts: ReceiptParts): Receipt {
     elapsedMs: parts.elapsedMs,
     transferMs: parts.transferMs,
     isDurable: true,
+    sourceChanged: parts.sourceChanged,
     verification: parts.verification,
     counters: {
       retries: progress.retries.toString(),

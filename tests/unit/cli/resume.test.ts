@@ -165,6 +165,64 @@ test("a file that is no journal is never overwritten", () => {
   assert.is(readFileSync(journal, "utf8"), "precious");
 });
 
+const replaceTarget = () => {
+  rmSync(target);
+  writeFileSync(target, "hi");
+};
+const disturbances: readonly [string, () => void, RegExp][] = [
+  ["is removed", () => rmSync(target), /was removed while it was written/],
+  ["is replaced", replaceTarget, /was replaced while it was written/],
+];
+
+for (const [what, disturb, message] of disturbances) {
+  test(`a destination that ${what} meanwhile is an error`, async () => {
+    const { status, stderr } = await disturbedCopy(disturb);
+    assert.is(status, 6, stderr);
+    assert.match(stderr, message);
+  });
+}
+
+test("a source that is modified or removed meanwhile is said, in the receipt too", async () => {
+  for (const disturb of [() => utimesSync(source, new Date(), new Date(1e12)), () => rmSync(source)]) {
+    const { status, stdout, stderr } = await disturbedCopy(disturb);
+    assert.is(status, 0, stderr);
+    const changed = existsSync(source);
+    assert.is(JSON.parse(stdout).sourceChanged, changed);
+    assert.is(/mixture of old and new/.test(stderr), changed);
+    assert.equal(readFileSync(target), data);
+  }
+});
+
+test("two copies into one file: the second is refused", async () => {
+  const { status } = await disturbedCopy(() => {
+    const second = p2pdma("copy", "--via", "ram", "--no-journal", source, target);
+    assert.is(second.status, 7);
+    assert.match(second.stderr, /another program has it locked/);
+  }, "3M");
+  assert.is(status, 0);
+  assert.equal(readFileSync(target), data);
+});
+
+/** A copy that something happens to once it moves data. */
+async function disturbedCopy(disturb: () => void, rate = "20M") {
+  for (const path of [target, journal]) rmSync(path, { force: true });
+  writeFileSync(source, data);
+  const options = ["--via", "ram", "--rate", rate, "--progress=json", "--json", "--journal", journal];
+  const child = spawn(process.execPath, [program, "copy", ...options, source, target], { env });
+  let [stdout, stderr, isDone] = ["", "", false];
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk;
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    stderr += chunk;
+    if (isDone || !stderr.includes('"event":"progress"')) return;
+    isDone = true;
+    disturb();
+  });
+  await once(child, "close");
+  return { status: child.exitCode, stdout, stderr };
+}
+
 test("neither journal nor mapfile replaces the source, the destination, each other, a device or anybody's file", () => {
   for (const path of [target, journal]) rmSync(path, { force: true });
   const letter = join(folder, "letter");
