@@ -84,13 +84,24 @@ void deadline(unsigned int seconds)
 	alarm(seconds);
 }
 
+static bool is_chosen(const struct p2pmem_test *test)
+{
+	const char *only = getenv("P2PMEM_ONLY");
+
+	return !only || strstr(test->name, only);
+}
+
 int run_tests(struct p2pmem *m, const struct p2pmem_test *tests, int count)
 {
-	int pass = 0, fail = 0, skips = 0;
+	int chosen = 0, number = 0, pass = 0, fail = 0, skips = 0;
 
-	printf("TAP version 13\n1..%d\n", count);
+	for (int i = 0; i < count; i++)
+		chosen += is_chosen(&tests[i]);
+	printf("TAP version 13\n1..%d\n", chosen);
 	note("%s, %zu bytes available", m->file, m->start);
 	for (int i = 0; i < count; i++) {
+		if (!is_chosen(&tests[i]))
+			continue;
 		failed = false;
 		skipped = NULL;
 		tests[i].run(m);
@@ -99,7 +110,7 @@ int run_tests(struct p2pmem *m, const struct p2pmem_test *tests, int count)
 		fail += failed;
 		skips += !failed && skipped;
 		pass += !failed && !skipped;
-		printf("%s %d %s%s%s\n", failed ? "not ok" : "ok", i + 1, tests[i].name,
+		printf("%s %d %s%s%s\n", failed ? "not ok" : "ok", ++number, tests[i].name,
 		       skipped ? " # SKIP " : "", skipped ? skipped : "");
 		fflush(stdout);
 	}

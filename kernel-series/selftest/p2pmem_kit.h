@@ -34,8 +34,9 @@ struct p2pmem_test {
 };
 
 /*
- * Every test ends with the check that all memory is available again. Returns
- * the exit status: 0 all passed or skipped, 1 some failed.
+ * Runs all tests, or those whose names contain what $P2PMEM_ONLY says. Every one
+ * ends with the check that all memory is available again. Returns the exit
+ * status: 0 all passed or skipped, 1 some failed.
  */
 int run_tests(struct p2pmem *m, const struct p2pmem_test *tests, int count);
 

@@ -10,6 +10,8 @@ export interface Suite {
   readonly program: string;
   readonly options: readonly string[];
   readonly provider: Provider;
+  /** Part of the names of the tests to run; default: all. */
+  readonly only?: string;
 }
 
 export interface SuiteResult {
@@ -25,7 +27,7 @@ export interface SuiteResult {
 export async function runSuite(
   lab: LabSession,
   folder: string,
-  { program, options, provider }: Suite,
+  { program, options, provider, only }: Suite,
   print: (line: string) => void,
 ): Promise<SuiteResult> {
   const start = performance.now();
@@ -39,7 +41,8 @@ export async function runSuite(
     if (line === "# pull it now") moveCard(pullCard);
     if (line === "# plug it in now") moveCard(plugCard);
   };
-  const words = [`${folder}/${program}`, ...options, provider.file, `${provider.folder}/p2pmem`];
+  const env = only === undefined ? [] : [`P2PMEM_ONLY='${only}'`];
+  const words = [...env, `${folder}/${program}`, ...options, provider.file, `${provider.folder}/p2pmem`];
   const exitCode = await follow(lab, words.join(" "), onLine, TIMEOUT_MS).catch((error: Error) => {
     troubles.push(error.message);
     return 1;
