@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { Command } from "commander";
+import { benchCommand } from "./bench.ts";
 import { captureCommand } from "./capture.ts";
 import { cmbCommand } from "./cmb.ts";
 import { copyCommand } from "./copy.ts";
@@ -22,6 +23,7 @@ export function addCommands(program: Command): void {
     resumeCommand(),
     verifyCommand(),
     migrateCommand(),
+    benchCommand(),
     cmbCommand(),
     captureCommand(),
     kernelCommand(),

@@ -138,6 +138,14 @@ export function catchSignals(reporter: CopyReporter) {
     if (!isSecond) reporter.warn(`${signal}: finishing what is in flight (again to abort)`);
     stop.request(isSecond ? "abort" : "drain", signal === "SIGTERM" ? "SIGTERM" : "SIGINT");
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-  return { stop, release: () => void process.off("SIGINT", onSignal).off("SIGTERM", onSignal) };
+  // The process could not end before the pump has: it would go on alone, deaf and without a journal.
+  const onFault = (error: Error) => {
+    reporter.warn(`internal error, stopping: ${error.stack ?? error.message}`);
+    stop.request("abort", "SIGTERM");
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("uncaughtException", onFault);
+  const release = () => {
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("uncaughtException", onFault);
+  };
+  return { stop, release };
 }

@@ -25,8 +25,10 @@ const program = new Command("p2pdma")
 addCommands(program);
 
 // Whoever read our progress may be gone: no reason to break off a copy.
-process.stderr.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+process.stderr.on("error", () => {});
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exitCode = Exit.failed;
+  if (error.code !== "EPIPE") processContext.err(`p2pdma: cannot print the result: ${error.message}\n`);
 });
 
 try {

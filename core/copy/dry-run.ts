@@ -17,6 +17,7 @@ import {
 } from "./safety.ts";
 import { checkSideFiles } from "./side-files.ts";
 import { mapSource } from "./sparse.ts";
+import { checkStacking } from "./stacking.ts";
 
 /** What a copy would do: `p2pdma copy --dry-run --json`. Byte counts are decimal strings. */
 export interface DryRun {
@@ -71,6 +72,7 @@ export async function dryRun(
     warnings,
     refusal: refusalOf(() => {
       checkOverlap(src, dst, range);
+      checkStacking(env.sys, src, dst);
       checkDestination(env, dst, request.overwrite);
       if (report.permission === "missing") throw noPermission(dst);
     }),

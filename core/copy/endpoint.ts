@@ -26,6 +26,7 @@ export interface Endpoint {
   readonly inode: string | undefined;
   /** When an existing file's content last changed, in nanoseconds. */
   readonly modifiedNs: bigint | undefined;
+  readonly bornNs: bigint | undefined;
   /** Why it can't take part in a peer-to-peer copy, whatever the provider. */
   readonly peerProblem: string | undefined;
 }
@@ -93,6 +94,7 @@ function blockEndpoint(sys: SystemView, path: string, number: string): Endpoint 
     fileSystem: undefined,
     inode: undefined,
     modifiedNs: undefined,
+    bornNs: undefined,
     peerProblem: deviceProblem(path, device),
   };
 }
@@ -116,6 +118,7 @@ function fileEndpoint(
     fileSystem,
     inode: stat && `${stat.dev}:${stat.ino}`,
     modifiedNs: stat?.mtimeNs,
+    bornNs: stat?.birthtimeNs,
     peerProblem: fileProblem(path, fileSystem, alignment) ?? deviceProblem(path, device),
   };
 }

@@ -46,7 +46,12 @@ export function reserve(
   extents: readonly Pick<Extent, "dstOffset" | "lengthBytes">[],
 ): void {
   if (dst.kind !== "file") return;
-  for (const { dstOffset, lengthBytes } of extents) reserveOne(native, files.dst, dstOffset, lengthBytes);
+  try {
+    for (const { dstOffset, lengthBytes } of extents) reserveOne(native, files.dst, dstOffset, lengthBytes);
+  } catch (error) {
+    native.ftruncate(files.dst, dst.sizeBytes);
+    throw error;
+  }
 }
 
 /** Two copies into one file would make a mixture. Some file systems have no locks. */
@@ -91,8 +96,9 @@ export async function settle(
 
 /** O_RDWR: the last block and the verification are read back. O_EXCL claims a device, and makes a file only once. */
 function destinationFlags(dst: Endpoint, isExclusive: boolean): number {
-  if (dst.kind === "block") return constants.O_RDWR | (isExclusive ? constants.O_EXCL : 0);
-  return constants.O_RDWR | (dst.exists ? 0 : constants.O_CREAT | constants.O_EXCL);
+  const flags = constants.O_RDWR | constants.O_NOFOLLOW;
+  if (dst.kind === "block") return flags | (isExclusive ? constants.O_EXCL : 0);
+  return flags | (dst.exists ? 0 : constants.O_CREAT | constants.O_EXCL);
 }
 
 function openDirect(native: Native, endpoint: Endpoint, flags: number, isPeerToPeer: boolean): OpenFile {
@@ -108,9 +114,15 @@ function openDirect(native: Native, endpoint: Endpoint, flags: number, isPeerToP
     return file;
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
-    if (error.code === "EINVAL" && !isPeerToPeer) return native.open(endpoint.path, flags, NEW_FILE_MODE);
+    if (error.code === "EINVAL" && !isPeerToPeer) return openBuffered(native, endpoint, flags);
     throw error.code === "EBUSY" ? claimed(endpoint, error) : error;
   }
+}
+
+/** A file system without direct I/O may have made the file before it refused. */
+function openBuffered(native: Native, { path }: Endpoint, flags: number): OpenFile {
+  const isNew = (flags & constants.O_CREAT) !== 0;
+  return native.open(path, isNew ? flags & ~(constants.O_CREAT | constants.O_EXCL) : flags);
 }
 
 function claimed(endpoint: Endpoint, cause: SyscallError): Error {

@@ -7,6 +7,7 @@ import { type EndIdentity, identityOf } from "../journal/identity.ts";
 import type { BadRange } from "../journal/journal.ts";
 import { type MapStatus, mapOf, renderMapfile } from "../journal/mapfile.ts";
 import { replaceFile, syncDirectory } from "../journal/store.ts";
+import { checkOpened } from "./claim.ts";
 import { conclude } from "./conclusion.ts";
 import { readDestination } from "./endpoint.ts";
 import { StuckRequestsError, Tally } from "./engine.ts";
@@ -44,6 +45,7 @@ export async function runJob(env: CopyEnvironment, plan: CopyPlan, hooks: CopyHo
     );
     const bench: Bench = { env, plan, route, files, hooks, tally: new Tally() };
     try {
+      checkOpened(env.sys, files, plan.src, plan.dst);
       const moving = performance.now();
       const outcome = await withTimeLimit(bench, () => transfer(bench));
       return makeReceipt({
@@ -152,11 +154,22 @@ async function beforeFirstByte(bench: Bench, layout: Layout): Promise<JournalKee
     if (isNewFile(plan)) await syncDirectory(dirname(plan.dst.path));
     if (plan.journalPath === undefined) return undefined;
     const keeper = new JournalKeeper(bench, plan.journalPath, layout, destinationIdentity(bench));
-    await keeper.begin();
-    return keeper;
+    return (await isBegun(bench, keeper)) ? keeper : undefined;
   } catch (error) {
     if (isNewFile(plan)) unlinkSync(plan.dst.path);
     throw error;
+  }
+}
+
+/** A place that the user named must work; without the default one the copy goes on, and says so. */
+async function isBegun({ plan, hooks }: Bench, keeper: JournalKeeper): Promise<boolean> {
+  try {
+    await keeper.begin();
+    return true;
+  } catch (error) {
+    if (plan.resumed || plan.request.journal?.path !== undefined) throw error;
+    hooks.warn(`${reasonOf(error)}; an interrupted copy starts again from the beginning`);
+    return false;
   }
 }
 
@@ -166,8 +179,8 @@ function isNewFile({ dst }: CopyPlan): boolean {
 
 /** A file that was just made has its inode only now. */
 function destinationIdentity({ env, plan }: Bench): EndIdentity {
-  const { inode } = readDestination(env.sys, env.native, plan.dst.path);
-  return plan.resumed?.destination ?? identityOf(env.sys, { ...plan.dst, inode });
+  const { inode, bornNs } = readDestination(env.sys, env.native, plan.dst.path);
+  return plan.resumed?.destination ?? identityOf(env.sys, { ...plan.dst, inode, bornNs });
 }
 
 /** What differs is taken out of the journal, so that a resume brings it over again. */

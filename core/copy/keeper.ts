@@ -45,9 +45,14 @@ export class JournalKeeper {
     this.#durable = Buffer.from(layout.bitmap);
   }
 
-  /** The first journal, before anything is written; then one every so often. */
+  /** The first journal, before anything is written; then one every so often. @throws P2pdmaError BAD_JOURNAL */
   async begin(): Promise<void> {
-    await this.#write("running", []);
+    try {
+      await this.#write("running", []);
+    } catch (cause) {
+      const what = `Cannot write the journal "${this.path}": ${reasonOf(cause)}`;
+      throw new P2pdmaError("BAD_JOURNAL", ExitCode.failed, what, { cause, hint: "--no-journal keeps none" });
+    }
     this.#ticker = setInterval(() => {
       this.checkpoint().catch((error: unknown) => {
         this.bench.hooks.warn(

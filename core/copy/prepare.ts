@@ -17,6 +17,7 @@ import {
 } from "./request.ts";
 import { chooseRoute, type Route, type Via } from "./route.ts";
 import { checkDestination, checkOverlap, warnAboutSource } from "./safety.ts";
+import { checkStacking } from "./stacking.ts";
 
 /** A copy that passed every check which needs no memory and touches nothing. */
 export interface CopyPlan {
@@ -31,6 +32,9 @@ export interface CopyPlan {
   /** What an earlier run wrote down. */
   readonly resumed: Journal | undefined;
 }
+
+/** A bitmap of 1 GiB. */
+const MOST_CHUNKS = 1n << 33n;
 
 /** What a copy that has begun may have brought to its destination by itself: no reason not to go on. */
 const OWN_CONTENTS = ["partitions", "filesystem"] as const;
@@ -47,11 +51,21 @@ export async function prepare(
   const dst = asBefore(readDestination(env.sys, env.native, request.destination), resumed?.destination);
   const range = resolveRange(src, dst, request);
   checkOverlap(src, dst, range);
-  checkDestination(env, dst, resumed ? [...request.overwrite, ...OWN_CONTENTS] : request.overwrite);
+  checkStacking(env.sys, src, dst);
+  const overwrite = resumed ? [...request.overwrite, ...OWN_CONTENTS] : request.overwrite;
+  checkDestination(env, dst, overwrite);
   if (request.chunkBytes % range.blockBytes !== 0) {
     throw usageError(`--chunk ${request.chunkBytes} is no multiple of the block size ${range.blockBytes}`);
   }
+  if (range.bodyBytes / BigInt(request.chunkBytes) > MOST_CHUNKS) {
+    throw usageError(
+      `--chunk ${request.chunkBytes} cuts this copy into too many chunks`,
+      "take a larger one",
+    );
+  }
   await hooks.permit(dst);
+  // Somebody may have read a prompt for minutes.
+  checkDestination(env, dst, overwrite);
   const doubt = warnAboutSource(env.sys, src);
   if (doubt) hooks.warn(doubt);
   return { src, dst, range };

@@ -23,6 +23,8 @@ export interface EndIdentity {
   /** Of a file. The device number is left out: it changes across boots. */
   readonly inode: string | null;
   readonly modifiedNs: string | null;
+  /** When a file was made: a new one may get the inode of one that is gone. */
+  readonly bornNs: string | null;
 }
 
 export function identityOf(sys: SystemView, end: Endpoint): EndIdentity {
@@ -40,6 +42,7 @@ export function identityOf(sys: SystemView, end: Endpoint): EndIdentity {
     startBytes: disk?.startBytes.toString() ?? null,
     inode: end.inode?.split(":").at(-1) ?? null,
     modifiedNs: end.modifiedNs?.toString() ?? null,
+    bornNs: end.bornNs?.toString() ?? null,
   };
 }
 
@@ -120,6 +123,7 @@ const COMPARED: readonly (readonly [keyof EndIdentity, string])[] = [
   ["partition", "partition number"],
   ["startBytes", "start of the partition"],
   ["inode", "inode"],
+  ["bornNs", "time of birth"],
 ];
 
 /** Fixed for a device, not for a file. */

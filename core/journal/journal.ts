@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import * as v from "valibot";
 import type { Extent } from "../../ffi/index.ts";
 import { OVERWRITE_KINDS } from "../copy/safety.ts";
@@ -11,6 +11,8 @@ import { emptyBitmap, unpackBits } from "./bitmap.ts";
 const bytes = v.pipe(v.string(), v.regex(/^\d{1,19}$/));
 const count = (most: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(most));
 const short = v.pipe(v.string(), v.maxLength(4096));
+
+const time = v.pipe(v.string(), v.regex(/^-?\d{1,20}$/));
 
 const end = v.strictObject({
   path: short,
@@ -24,7 +26,8 @@ const end = v.strictObject({
   partition: v.nullable(count(1 << 16)),
   startBytes: v.nullable(bytes),
   inode: v.nullable(short),
-  modifiedNs: v.nullable(v.pipe(v.string(), v.regex(/^-?\d{1,20}$/))),
+  modifiedNs: v.nullable(time),
+  bornNs: v.nullable(time),
 });
 
 const badRange = v.strictObject({
@@ -42,13 +45,13 @@ const options = v.strictObject({
   engine: v.picklist(["uring", "sync"]),
   depth: v.nullable(count(4096)),
   retries: count(1e9),
-  retryDelayMs: count(1e9),
+  retryDelayMs: count(2 ** 31),
   verify: v.nullable(v.picklist(["after", "inline"])),
   hash: v.nullable(v.picklist(["sha256", "xxh3"])),
   sparse: v.picklist(["auto", "never"]),
   onError: v.picklist(["stop", "skip"]),
   mapfile: v.nullable(short),
-  checkpointMs: count(1e9),
+  checkpointMs: count(2 ** 31),
   overwrite: v.pipe(v.array(v.picklist(OVERWRITE_KINDS)), v.maxLength(16)),
 });
 
@@ -122,7 +125,13 @@ export function durableChunks(journal: Journal): Buffer {
   return unpackBits(journal.bitmap, emptyBitmap(dataExtents(journal), journal.chunkBytes).length);
 }
 
+/** More than the bitmap of any drive takes; a fifo or a whole device is not even opened. */
+const MOST_BYTES = 1 << 29;
+
 function readText(path: string): string {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat && !stat.isFile()) throw bad(path, "it is no regular file");
+  if (stat && stat.size > MOST_BYTES) throw bad(path, `it is no p2pdma journal: ${stat.size} bytes`);
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {

@@ -18,7 +18,7 @@ const end = v.strictObject({
   sizeBytes: bytes,
   blockBytes: count,
   ...{ model: text, serial: text, wwid: text, partition: v.nullable(count) },
-  ...{ alias: text, startBytes: text, inode: text, modifiedNs: text },
+  ...{ alias: text, startBytes: text, inode: text, modifiedNs: text, bornNs: text },
 });
 
 const route = v.strictObject({

@@ -30,6 +30,7 @@ export function fakeDrive(name: string, client: string, over: Partial<BlockDevic
     fileSystem: undefined,
     inode: undefined,
     modifiedNs: undefined,
+    bornNs: undefined,
     peerProblem: undefined,
   };
 }
@@ -45,6 +46,7 @@ export function fakeFile(path: string, sizeBytes: bigint, over: Partial<Endpoint
     fileSystem: "ext4",
     inode: `1:${path}`,
     modifiedNs: 0n,
+    bornNs: 0n,
     peerProblem: undefined,
     ...over,
   };

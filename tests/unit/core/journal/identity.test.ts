@@ -59,7 +59,7 @@ function identity(name: string): EndIdentity {
   const end: Endpoint = {
     ...{ path: `/dev/${name}`, kind: "block", exists: true, sizeBytes: device.sizeBytes, device },
     ...{ blockBytes: device.logicalBlockBytes, fileSystem: undefined, inode: undefined },
-    ...{ modifiedNs: undefined, peerProblem: undefined },
+    ...{ modifiedNs: undefined, bornNs: undefined, peerProblem: undefined },
   };
   return identityOf(sys, end);
 }

@@ -26,7 +26,7 @@ function end(path: string): Journal["source"] {
   return {
     ...{ path, kind: "file", sizeBytes: "300000", blockBytes: 512, model: null, serial: null, wwid: null },
     ...{ alias: null },
-    ...{ partition: null, startBytes: null, inode: "12", modifiedNs: "1" },
+    ...{ partition: null, startBytes: null, inode: "12", modifiedNs: "1", bornNs: "1" },
   };
 }
 

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Between the checks and the opening time passes, and somebody may have read a prompt meanwhile.
+import { type BigIntStats, fstatSync } from "node:fs";
+import { refused } from "../errors.ts";
+import { identityOf } from "../journal/identity.ts";
+import type { SystemView } from "../sysfs.ts";
+import { deviceNumber, readBlockDevice } from "./disk.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Files } from "./files.ts";
+
+/**
+ * Makes sure that what was opened is what was looked at.
+ * @throws P2pdmaError WRONG_IDENTITY, before anything is written
+ */
+export function checkOpened(sys: SystemView, files: Files, src: Endpoint, dst: Endpoint): void {
+  for (const [file, end] of [
+    [files.src, src],
+    [files.dst, dst],
+  ] as const) {
+    const change = changeOf(sys, end, fstatSync(file.fd, { bigint: true }));
+    if (change) throw refused("WRONG_IDENTITY", `"${end.path}" is not what it was a moment ago: ${change}`);
+  }
+}
+
+function changeOf(sys: SystemView, end: Endpoint, stat: BigIntStats): string | undefined {
+  if (end.kind === "file") {
+    if (!stat.isFile()) return "it is no regular file any more";
+    const isSame = end.inode === undefined || end.inode === `${stat.dev}:${stat.ino}`;
+    return isSame ? undefined : "another file is there";
+  }
+  if (!stat.isBlockDevice()) return "it is no block device any more";
+  const device = readBlockDevice(sys, deviceNumber(stat.rdev));
+  if (!device || device.number !== end.device?.number) return "another device is there";
+  const is = identityOf(sys, { ...end, device, sizeBytes: device.sizeBytes });
+  return JSON.stringify(is) === JSON.stringify(identityOf(sys, end)) ? undefined : "another device is there";
+}
