@@ -62,26 +62,12 @@ export function findFunction(code: string, name: string): Definition | undefined
   return undefined;
 }
 
-/** Finds `struct NAME {` of a type's definition. */
-export function findStruct(code: string, name: string): Definition | undefined {
-  return findBraced(code, new RegExp(`^\\s*(?:typedef\\s+)?struct\\s+${escaped(name)}\\s*\\{`, "m"));
-}
-
 /** Finds `NAME = {` or `NAME[] = {` with what it is initialised with. */
 export function findInitialiser(code: string, name: string): Definition | undefined {
-  return findBraced(code, new RegExp(`\\b${escaped(name)}\\s*(?:\\[[^\\]]*\\]\\s*)?=\\s*\\{`));
-}
-
-function findBraced(code: string, head: RegExp): Definition | undefined {
-  const match = head.exec(code);
+  const match = new RegExp(`\\b${escaped(name)}\\s*(?:\\[[^\\]]*\\]\\s*)?=\\s*\\{`).exec(code);
   if (!match) return undefined;
   const start = match.index + match[0].length;
-  const leading = match[0].length - match[0].trimStart().length;
-  return {
-    line: lineAt(code, match.index + leading),
-    parameters: "",
-    body: code.slice(start, endOfBody(code, start)),
-  };
+  return { line: lineAt(code, match.index), parameters: "", body: code.slice(start, endOfBody(code, start)) };
 }
 
 /** Conditional compilation can leave braces unbalanced: a brace in the first column ends it in any case. */

@@ -1,14 +1,6 @@
 // SPDX-License-Identifier: MIT
-import { type Definition, findFunction, findInitialiser, findStruct, lineAt } from "./c-code.ts";
-import type {
-  FieldProbe,
-  FunctionProbe,
-  OptionProbe,
-  Probe,
-  Sight,
-  StructProbe,
-  TextProbe,
-} from "./probe.ts";
+import { type Definition, findFunction, findInitialiser, lineAt } from "./c-code.ts";
+import type { FieldProbe, FunctionProbe, OptionProbe, Probe, Sight, TextProbe } from "./probe.ts";
 import type { SourceFile, SourceTree } from "./source-tree.ts";
 
 /** Looks for one thing in a source tree. */
@@ -18,7 +10,6 @@ export function matchProbe(tree: SourceTree, probe: Probe): Sight {
   if ("without" in probe) return matchWithout(tree, probe.without);
   if ("fn" in probe) return matchFunction(tree, probe);
   if ("variable" in probe) return matchField(tree, probe);
-  if ("struct" in probe) return matchStruct(tree, probe);
   if ("option" in probe) return matchOption(tree, probe);
   return matchText(tree, probe);
 }
@@ -84,14 +75,6 @@ function matchField(tree: SourceTree, probe: FieldProbe): Sight {
   if (found) return { state: "present", where: found };
   if (seen) return { state: "absent", where: `${seen} is without it` };
   return missing(tree, probe.in, probe.variable);
-}
-
-function matchStruct(tree: SourceTree, { struct, in: paths }: StructProbe): Sight {
-  const found = search(tree, paths, [struct], ({ path, code }) => {
-    const definition = findStruct(code, struct);
-    return definition && `${path}:${definition.line} struct ${struct}`;
-  });
-  return found ? { state: "present", where: found } : missing(tree, paths, `struct ${struct}`);
 }
 
 function matchText(tree: SourceTree, { code: pattern, in: paths }: TextProbe): Sight {

@@ -8,7 +8,6 @@ export type Probe =
   | FunctionProbe
   | TextProbe
   | FieldProbe
-  | StructProbe
   | OptionProbe
   | { readonly all: readonly Probe[] }
   | { readonly any: readonly Probe[] }
@@ -32,11 +31,6 @@ export interface TextProbe {
 export interface FieldProbe {
   readonly variable: string;
   readonly sets: RegExp;
-  readonly in: readonly string[];
-}
-
-export interface StructProbe {
-  readonly struct: string;
   readonly in: readonly string[];
 }
 

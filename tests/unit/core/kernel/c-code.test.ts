@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { codeOf, findFunction, findInitialiser, findStruct } from "../../../../core/kernel/c-code.ts";
+import { codeOf, findFunction, findInitialiser } from "../../../../core/kernel/c-code.ts";
 
 const source = `
 int wanted(struct device *dev); /* wanted(int) { */
@@ -41,9 +41,6 @@ int enabled(void)
 {
 }
 #endif
-struct thing {
-	int member;
-};
 static const struct file_operations fops = {
 	.open	= my_open,
 };
@@ -97,9 +94,7 @@ test("findFunction() does not take part of a name for the name", () => {
   assert.is(findFunction(code, "one"), undefined);
 });
 
-test("findStruct() and findInitialiser() find what stands between the braces", () => {
-  assert.match(findStruct(code, "thing")?.body ?? "", /int member;/);
-  assert.is(findStruct(code, "file_operations"), undefined);
+test("findInitialiser() finds what stands between the braces", () => {
   assert.match(findInitialiser(code, "fops")?.body ?? "", /\.open/);
   assert.match(findInitialiser(code, "list")?.body ?? "", /\{1, 2\}/);
   assert.is(findInitialiser(code, "ops"), undefined);

@@ -68,13 +68,6 @@ const rows: [string, Record<string, string>, Probe, string][] = [
     { option: "ZONE_DEVICE", in: ["mm/Kconfig"] },
     "absent",
   ],
-  ["a struct", { "a/b.h": "struct thing {\n\tint x;\n};\n" }, { struct: "thing", in: ["a/b.h"] }, "present"],
-  [
-    "a struct that is only used",
-    { "a/b.h": "struct thing *x;\n" },
-    { struct: "thing", in: ["a/b.h"] },
-    "absent",
-  ],
   [
     "what must not be there and is not",
     { "drivers/pci/p2pdma.c": "" },
