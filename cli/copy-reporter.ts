@@ -23,9 +23,11 @@ export interface CopyReporter {
   end(exitCode: number, message: string): void;
 }
 
-export function makeReporter(context: CliContext, options: OutputOptions): CopyReporter {
+/** @param tellsRoute says so when memory in RAM had to be taken */
+export function makeReporter(context: CliContext, options: OutputOptions, tellsRoute = true): CopyReporter {
   if (options.progress === "json") return jsonReporter(context);
-  return textReporter(context, !options.quiet && options.progress !== "none");
+  const reporter = textReporter(context, !options.quiet && options.progress !== "none");
+  return tellsRoute ? reporter : { ...reporter, route: () => {} };
 }
 
 const PHASE_WORDS = {

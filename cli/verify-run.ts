@@ -19,7 +19,7 @@ export async function runVerify(
   request: CopyRequest,
   show: OutputOptions,
 ): Promise<void> {
-  const reporter = makeReporter(context, show);
+  const reporter = makeReporter(context, show, false);
   const signals = catchSignals(reporter);
   try {
     const hooks = hooksFor(context, { ...show, permission: [] }, reporter, signals.stop);

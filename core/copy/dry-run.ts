@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { P2pdmaError } from "../errors.ts";
+import { noPeerToPeer, P2pdmaError } from "../errors.ts";
 import { type DestinationReport, describeDestination } from "./destination-report.ts";
 import { readDestination, readSource } from "./endpoint.ts";
-import { type Explanation, explainCopy } from "./explain.ts";
+import { type ExplainedCandidate, type Explanation, explainCopy } from "./explain.ts";
 import { openReadable } from "./files.ts";
 import { journalPathFor } from "./keeper.ts";
 import { depthOf } from "./prepare.ts";
@@ -59,6 +59,7 @@ export async function dryRun(
   const warn = (text: string) => void warnings.push(text);
   const journalPath = journalPathFor(env, request, { src, dst, range }, { warn });
   checkSideFiles({ request, src, dst, journalPath });
+  const explanation = explainCopy(env, request);
   const plan: DryRun = {
     schema: "p2pdma.dry-run/1",
     source: { path: src.path, description: describeDevice(src), startBytes: range.srcOffset.toString() },
@@ -67,7 +68,7 @@ export async function dryRun(
     holeBytes: (await holeBytes(env, request, src, range)).toString(),
     chunkBytes: request.chunkBytes,
     depth: depthOf(request, range).depth,
-    explanation: explainCopy(env, request),
+    explanation,
     journal: journalPath ?? null,
     warnings,
     refusal: refusalOf(() => {
@@ -75,9 +76,30 @@ export async function dryRun(
       checkStacking(env.sys, src, dst);
       checkDestination(env, dst, request.overwrite);
       if (report.permission === "missing") throw noPermission(dst);
+      checkRoute(request, explanation);
     }),
   };
   return { plan, destinationLines: lines };
+}
+
+/** By the rules alone: the kernel itself is asked by the copy. */
+function checkRoute({ via }: CopyRequest, { problem, candidates, canCopyWithinDrive }: Explanation): void {
+  if (via === "nvme-copy" && !canCopyWithinDrive) {
+    throw noPeerToPeer(
+      "NOT_COPYABLE",
+      "Cannot copy within the drive: it can't, or these are not on one namespace",
+    );
+  }
+  if (via !== "p2p") return;
+  if (problem) throw noPeerToPeer("P2P_REFUSED", `Cannot copy peer-to-peer: ${problem}`);
+  const isRefused = ({ source, destination }: ExplainedCandidate) =>
+    [source, destination].some((end) => end?.mapType === "NOT_SUPPORTED");
+  if (candidates.every(isRefused)) {
+    throw noPeerToPeer(
+      "P2P_REFUSED",
+      "Cannot copy peer-to-peer: no provider serves both ends by the kernel's rules",
+    );
+  }
 }
 
 async function holeBytes(

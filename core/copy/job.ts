@@ -84,9 +84,9 @@ async function transfer(bench: Bench) {
   const { plan } = bench;
   let layout = await layOut(bench);
   const done = () => stretches(layout.data, plan.request.chunkBytes, layout.bitmap, true);
-  const bytesBefore = sumBytes(done());
-  const keeper = await beforeFirstByte(bench, layout);
+  const before = done();
   const comparer: Comparer = plan.request.verify ? openComparer(bench) : { reason: null };
+  const keeper = await beforeFirstByte(bench, layout);
   try {
     const holes = layout.holes.length > 0 ? await makeHoles(bench, layout) : "left";
     if (holes === undefined) {
@@ -98,12 +98,13 @@ async function transfer(bench: Bench) {
     const durableAt = performance.now();
     const queueDepth = bench.tally.depth();
     const mapfile = await writeMapfile(plan, [], moved.lost, "finished");
-    const verification = await verify(bench, moved, comparer);
+    const verification = await verify(bench, moved, comparer, [...before, ...layout.holes]);
     const badRanges = moved.lost.map(badRangeOf);
     await close(keeper, verification, badRanges, () =>
       clearChunks(layout.data, plan.request.chunkBytes, layout.bitmap, differingOf(verification)),
     );
     const sparse = { method: layout.method, holeBytes: sumBytes(layout.holes), made: holes };
+    const bytesBefore = sumBytes(before);
     return { durableAt, queueDepth, sourceChanged, verification, bytesBefore, badRanges, mapfile, sparse };
   } catch (error) {
     const conclusion = await conclude(error, keeper, bench.hooks);
@@ -135,11 +136,16 @@ function isInline(
   return plan.request.verify === "inline" && "target" in comparer && !route.copyTarget;
 }
 
-async function verify(bench: Bench, moved: Moved, comparer: Comparer): Promise<Verification | null> {
-  const { verify: when, hash } = bench.plan.request;
+async function verify(
+  bench: Bench,
+  moved: Moved,
+  comparer: Comparer,
+  notMoved: readonly Extent[],
+): Promise<Verification | null> {
+  const { verify: when } = bench.plan.request;
   if (!when) return null;
-  if (isInline(bench, comparer)) return verifiedInline(bench, moved.differing);
-  if (when === "inline" && !hash) {
+  if (isInline(bench, comparer)) return verifiedInline(bench, moved.differing, notMoved, comparer.target);
+  if (when === "inline") {
     const reason = "reason" in comparer ? comparer.reason : "no chunk is staged";
     bench.hooks.warn(`comparing afterwards, because each chunk can't be compared by the drive: ${reason}`);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { P2pdmaError, usageError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { emptyBitmap, packBits, stretches, sumBytes } from "../journal/bitmap.ts";
@@ -48,6 +48,9 @@ export class JournalKeeper {
   /** The first journal, before anything is written; then one every so often. @throws P2pdmaError BAD_JOURNAL */
   async begin(): Promise<void> {
     try {
+      if (this.bench.plan.request.journal?.path === undefined) {
+        mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
+      }
       await this.#write("running", []);
     } catch (cause) {
       const what = `Cannot write the journal "${this.path}": ${reasonOf(cause)}`;
@@ -163,16 +166,12 @@ export function journalPathFor(
 ): string | undefined {
   const { journal } = request;
   if (!journal) return undefined;
-  const path = journal.path === undefined ? defaultPath(env.sys, plan, hooks) : resolve(journal.path);
+  const path = journal.path === undefined ? defaultPath(env.sys, plan) : resolve(journal.path);
   if (path !== undefined && existsSync(path)) checkReplaceable(env.sys, path, journal, hooks);
   return path;
 }
 
-function defaultPath(
-  sys: SystemView,
-  { src, dst, range }: Pick<CopyPlan, "src" | "dst" | "range">,
-  hooks: Pick<CopyHooks, "warn">,
-): string | undefined {
+function defaultPath(sys: SystemView, { src, dst, range }: Pick<CopyPlan, "src" | "dst" | "range">): string {
   const key = [src, dst].map((end) => stableName(identityOf(sys, end)));
   const digest = createHash("sha256")
     .update([...key, range.srcOffset, range.dstOffset].join("\n"))
@@ -184,14 +183,7 @@ function defaultPath(
       ?.replace(/[^\w.-]/g, "_")
       .slice(0, 40),
   );
-  try {
-    return join(journalDirectory(), `${words.join("--")}-${digest.slice(0, 12)}.journal`);
-  } catch (error) {
-    hooks.warn(
-      `no journal is kept, so an interrupted copy starts again from the beginning: ${reasonOf(error)}`,
-    );
-    return undefined;
-  }
+  return join(journalDirectory(), `${words.join("--")}-${digest.slice(0, 12)}.journal`);
 }
 
 function stableName(end: EndIdentity): string {

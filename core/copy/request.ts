@@ -99,6 +99,9 @@ export function checkShape(request: CopyRequest): void {
   }
   if (!Number.isInteger(retries) || retries < 0) throw usageError("--retries must be a whole number from 0");
   if (request.rate === 0n) throw usageError("--rate 0 would never end");
+  if (request.verify === "inline" && request.hash) {
+    throw usageError("--verify=inline is the drive's own comparison, --hash goes through RAM: choose one");
+  }
   if (request.engine === "sync" && request.ioPriority !== 0) {
     throw usageError("--nice is a property of io_uring requests: it can't go with --engine sync");
   }

@@ -21,17 +21,16 @@ export function mapfilePath({
  * @throws P2pdmaError USAGE, before anything is touched
  */
 export function checkSideFiles(plan: Sides): void {
-  const mapfile = mapfilePath(plan);
-  const sides = [
-    { what: "journal", path: plan.journalPath },
-    { what: "mapfile", path: mapfile },
-  ].flatMap(({ what, path }) => (path === undefined ? [] : [{ what, path }]));
-  for (const { what, path } of sides) checkPlace(what, path, plan);
-  const [journal, map] = sides;
-  if (journal && map && placeOf(journal.path) === placeOf(map.path)) {
-    throw usageError(`"${map.path}" can't be both the journal and the mapfile`);
-  }
-  if (mapfile !== undefined) checkMapfile(mapfile);
+  const { request, journalPath } = plan;
+  // The default places are our own, and may not be there yet.
+  const journal = request.journal?.path === undefined ? undefined : journalPath;
+  const mapfile = request.mapfile ?? (journal && mapfilePath(plan));
+  if (journal !== undefined) checkPlace("journal", journal, plan);
+  if (mapfile === undefined) return;
+  checkPlace("mapfile", mapfile, plan);
+  const isJournal = mapfile === journalPath || (journal && placeOf(mapfile) === placeOf(journal));
+  if (isJournal) throw usageError(`"${mapfile}" can't be both the journal and the mapfile`);
+  checkMapfile(mapfile);
 }
 
 function checkPlace(what: string, path: string, { src, dst }: Sides): void {

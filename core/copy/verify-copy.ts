@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { constants } from "node:fs";
-import type { ChunkError, CompareTarget, Extent } from "../../ffi/index.ts";
+import { type ChunkError, type CompareTarget, type Extent, SyscallError } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { emptyBitmap, sumBytes, without } from "../journal/bitmap.ts";
@@ -19,8 +19,13 @@ export function openComparer({ env, plan }: Bench): Comparer {
   const target = compareTargetOf(env, plan.dst);
   if (typeof target === "string") return { reason: target };
   if (plan.range.blockBytes % target.lbaBytes !== 0) return { reason: "the block sizes do not fit" };
-  const file = env.native.open(target.charDevice, constants.O_RDWR);
-  return { target: { ...target, file }, close: () => env.native.close(file) };
+  try {
+    const file = env.native.open(target.charDevice, constants.O_RDWR);
+    return { target: { ...target, file }, close: () => env.native.close(file) };
+  } catch (error) {
+    if (!(error instanceof SyscallError)) throw error;
+    return { reason: `"${target.charDevice}" can't be opened: ${error.code}` };
+  }
 }
 
 /**
@@ -42,10 +47,19 @@ export async function verifyCopy(
   return byDrive(bench, differing, tail);
 }
 
-/** The verdict on chunks that were compared right after they were written. */
-export async function verifiedInline(bench: Bench, found: readonly ChunkError[]): Promise<Verification> {
+/**
+ * The verdict on chunks that were compared right after they were written; what was not, is now.
+ * @param rest what an earlier run had brought, and the holes
+ */
+export async function verifiedInline(
+  bench: Bench,
+  found: readonly ChunkError[],
+  rest: readonly Extent[],
+  compare: CompareTarget,
+): Promise<Verification> {
+  const later = rest.length > 0 ? await compareByDrive(bench, rest, compare) : [];
   const tail = bench.plan.range.tailBytes === 0 ? undefined : await throughRam(bench, [tailOf(bench)], null);
-  return byDrive(bench, rangesOf(found), tail);
+  return byDrive(bench, [...rangesOf(found), ...later], tail);
 }
 
 function byDrive(
@@ -113,7 +127,7 @@ async function throughRam(
   let done = 0n;
   const verification = await verifyThroughRam(env.native, {
     ...{ ...files, extents, blockBytes: plan.range.blockBytes, hash: plan.request.hash ?? "sha256" },
-    ...{ reason, stop: hooks.stop },
+    ...{ reason, stop: hooks.stop, bytesPerSecond: Number(plan.request.rate ?? 0n) },
     onProgress: (bytesDone) => {
       done = bytesDone;
       hooks.onProgress?.({ phase: "verify", bytesDone, bytesTotal, depth: 1 });

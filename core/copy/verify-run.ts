@@ -7,7 +7,7 @@ import type { Bench } from "./pass.ts";
 import { type CopyPlan, planRoute } from "./prepare.ts";
 import { resolveRange } from "./range.ts";
 import { type CopyEnvironment, type CopyHooks, type CopyRequest, checkShape } from "./request.ts";
-import type { Verification } from "./verify.ts";
+import { addDiffering, type Verification } from "./verify.ts";
 import { openComparer, verifyCopy } from "./verify-copy.ts";
 
 interface VerifiedEnd {
@@ -49,7 +49,7 @@ export async function verifyOnly(
     const bench: Bench = { env, plan, route, files: { src, dst }, hooks, tally: new Tally() };
     const comparer = openComparer(bench);
     try {
-      const verification = await verifyCopy(bench, [], comparer);
+      const verification = withSizes(plan, await verifyCopy(bench, [], comparer));
       const elapsedMs = Math.round(performance.now() - started);
       return reportOf(plan, verification, route.staging.provider?.bdf, elapsedMs);
     } finally {
@@ -66,8 +66,26 @@ function planOf(env: CopyEnvironment, request: CopyRequest): CopyPlan {
   checkShape(request);
   const src = readSource(env.sys, env.native, request.source);
   const dst = readSource(env.sys, env.native, request.destination);
-  const range = resolveRange(src, { ...dst, kind: "block" }, request);
+  const common = minimum(src.sizeBytes - (request.offset ?? 0n), dst.sizeBytes - (request.seek ?? 0n));
+  const length = request.length ?? (common > 0n ? common : 0n);
+  const range = resolveRange(src, { ...dst, kind: "block" }, { ...request, length });
   return { request, src, dst, range, inPlace: true, journalPath: undefined, resumed: undefined };
+}
+
+function minimum(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+/** Without --length all of the source is meant, and of two files all of both. A larger device holds the copy well. */
+function withSizes({ request, src, dst, range }: CopyPlan, verification: Verification): Verification {
+  const [srcEnd, dstEnd] = [range.srcOffset + range.lengthBytes, range.dstOffset + range.lengthBytes];
+  const [srcMore, dstMore] = [src.sizeBytes - srcEnd, dst.sizeBytes - dstEnd];
+  const areFiles = src.kind === "file" && dst.kind === "file";
+  const more = srcMore > 0n ? srcMore : areFiles ? dstMore : 0n;
+  if (request.length !== undefined || more <= 0n) return verification;
+  const differing = [...verification.differing];
+  addDiffering(differing, srcEnd, dstEnd, more);
+  return { ...verification, equal: false, differing };
 }
 
 function reportOf(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
 import { read } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { type Extent, type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
 import type { StopSwitch } from "./stop.ts";
 
@@ -42,6 +43,8 @@ export interface ThroughRam {
   readonly hash: HashName;
   readonly reason: string | null;
   readonly stop: StopSwitch;
+  /** 0 for no limit. */
+  readonly bytesPerSecond: number;
   readonly onProgress: (bytesDone: bigint) => void;
 }
 
@@ -54,6 +57,7 @@ export async function verifyThroughRam(native: Native, job: ThroughRam): Promise
   const theirs = hasher(native, job.hash);
   const buffers = [native.alignedBuffer(STEP_BYTES), native.alignedBuffer(STEP_BYTES)] as const;
   const differing: DifferingRange[] = [];
+  const started = performance.now();
   let done = 0n;
   for (const step of stepsOf(job.extents)) {
     if (job.stop.mode) return undefined;
@@ -66,6 +70,7 @@ export async function verifyThroughRam(native: Native, job: ThroughRam): Promise
     if (!src.equals(dst)) locate(differing, src, dst, step, job.blockBytes);
     done += BigInt(step.length);
     job.onProgress(done);
+    await pace(job, started, done);
   }
   return {
     method: job.hash,
@@ -76,6 +81,17 @@ export async function verifyThroughRam(native: Native, job: ThroughRam): Promise
     destinationDigest: theirs.hex(),
     differing,
   };
+}
+
+const PACE_STEP_MS = 50;
+
+/** Waits until the rate allows the next step, or somebody wants it to stop. */
+async function pace({ bytesPerSecond, stop }: ThroughRam, started: number, done: bigint): Promise<void> {
+  if (bytesPerSecond === 0) return;
+  const due = started + (Number(done) / bytesPerSecond) * 1000;
+  while (performance.now() < due && !stop.mode) {
+    await setTimeout(Math.min(PACE_STEP_MS, due - performance.now()));
+  }
 }
 
 interface Step {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { randomBytes } from "node:crypto";
-import { mkdirSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -37,10 +36,8 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Where journals go that nobody gave a place: `$XDG_STATE_HOME/p2pdma/journals`, made when missing. */
+/** Where journals go that nobody gave a place: `$XDG_STATE_HOME/p2pdma/journals`. It may not be there yet. */
 export function journalDirectory(): string {
   const state = process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
-  const directory = join(state, "p2pdma", "journals");
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  return directory;
+  return join(state, "p2pdma", "journals");
 }
