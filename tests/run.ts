@@ -38,7 +38,7 @@ const groups: Record<string, Group> = {
     parse: parsePlain,
     parallel: 1,
   },
-  lab: { jobs: () => uvuJobs("tests/lab", 900_000), parse: parseUvu, parallel: 1 },
+  lab: { jobs: () => uvuJobs("tests/lab", 1_800_000), parse: parseUvu, parallel: availableParallelism() },
   torture: { jobs: () => uvuJobs("tests/torture", 1_200_000), parse: parseUvu, parallel: 1 },
 };
 

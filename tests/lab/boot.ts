@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 import { test } from "uvu";
@@ -15,7 +16,8 @@ const REQUIRE_FOR_COMMONJS =
 
 /** Bundles a program of tests/lab/guest, since compiling is slow in the guest; answers the command to run it. */
 export function guestProgram(name: string): string[] {
-  const outfile = join(packageRoot(), "dist", `test-${name}.js`);
+  const outfile = join(packageRoot(), "dist", `test-${name}-${process.pid}.js`);
+  process.on("exit", () => rmSync(outfile, { force: true }));
   buildSync({
     entryPoints: [join(packageRoot(), "tests", "lab", "guest", `${name}.ts`)],
     ...{ outfile, bundle: true, platform: "node", format: "esm", target: "node20", logLevel: "warning" },
