@@ -23,7 +23,7 @@ code { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", monospace; font
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .75rem; margin: 1.25rem 0; }
 .tile { background: var(--panel); border-radius: 6px; padding: .6rem .8rem; border-left: 4px solid var(--tone, var(--line)); }
 .tile b { display: block; font-size: 1.25rem; line-height: 1.3; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(27rem, 100%), 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(27rem, 100%), 1fr)); gap: 1rem; }
 .chart { margin: 0; border: 1px solid var(--line); border-radius: 6px; padding: .75rem .9rem .4rem; break-inside: avoid; }
 .chart figcaption > span { font-weight: 600; }
 .chart > svg { display: block; width: 100%; height: auto; }

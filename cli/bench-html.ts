@@ -51,17 +51,16 @@ function tiles(document: BenchDocument): string {
 function throughputCharts(document: BenchDocument): Chart[] {
   const { points } = document;
   const [chunks, depths] = [valuesOf(points, "chunkBytes"), valuesOf(points, "depth")];
-  const y = rateScale(document);
   const byDepth = chunks.flatMap((chunk) => {
     const title = `${formatBytes(chunk)} requests`;
     const along = points.filter(({ chunkBytes }) => chunkBytes === chunk);
-    return depths.length < 2 ? [] : [throughputChart(document, title, along, "depth", y)];
+    return depths.length < 2 ? [] : [throughputChart(document, title, along, "depth")];
   });
   if (chunks.length < 2)
-    return byDepth.length > 0 ? byDepth : [throughputChart(document, "Throughput", points, "depth", y)];
+    return byDepth.length > 0 ? byDepth : [throughputChart(document, "Throughput", points, "depth")];
   const deepest = depths.at(-1) ?? 1;
   const along = points.filter(({ depth }) => depth === deepest);
-  return [throughputChart(document, `Depth ${deepest}`, along, "chunkBytes", y), ...byDepth];
+  return [throughputChart(document, `Depth ${deepest}`, along, "chunkBytes"), ...byDepth];
 }
 
 type Along = "depth" | "chunkBytes";
@@ -71,7 +70,6 @@ function throughputChart(
   title: string,
   points: readonly PointDocument[],
   along: Along,
-  y: Scale,
 ): Chart {
   const isDepth = along === "depth";
   const series = document.ways.flatMap(({ id }, tone): Series[] => {
@@ -86,7 +84,13 @@ function throughputChart(
   });
   const label = (value: number) => (isDepth ? String(value) : formatBytes(value));
   return {
-    ...{ title, series, y, hasMarks: true, x: doublingScale(valuesOf(points, along), label) },
+    ...{
+      title,
+      series,
+      y: rateScale(series),
+      hasMarks: true,
+      x: doublingScale(valuesOf(points, along), label),
+    },
     ...{
       xTitle: isDepth ? "requests in flight" : "bytes of a request",
       yTitle: "throughput, bars from least to most",
@@ -96,11 +100,9 @@ function throughputChart(
 
 const RATE_UNITS = [1, 1024, 2 ** 20, 2 ** 30, 2 ** 40];
 
-/** One for all charts, so that they can be compared. */
-function rateScale({ points, fio }: BenchDocument): Scale {
-  const rates = points.flatMap((point) => (point.summary ? [rangeOf(point)[1]] : []));
-  const most = Math.max(1, ...rates, ...fio.map(({ bytesPerSecond }) => bytesPerSecond));
-  return linearScale(most, RATE_UNITS, (value) => (value === 0 ? "0" : formatRate(value)));
+function rateScale(series: readonly Series[]): Scale {
+  const rates = series.flatMap(({ points }) => points.flatMap(({ y, range }) => [y, range?.[1] ?? y]));
+  return linearScale(Math.max(1, ...rates), RATE_UNITS, (value) => (value === 0 ? "0" : formatRate(value)));
 }
 
 function rateOf({ summary }: PointDocument): number {

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+
+import { PERCENTILES } from "../core/bench/latency.ts";
 import type { MixedDocument } from "../core/bench/mixed-document.ts";
 import { csv } from "./bench-csv.ts";
 import { verdictWords } from "./bench-mixed-text.ts";
@@ -6,7 +8,7 @@ import { verdictWords } from "./bench-mixed-text.ts";
 const HEAD = [
   ...["reader", "provider", "is_owner", "p2pmem_percent", "layout", "pieces", "verdict"],
   ...["commands_per_request", "bytes_per_second", "requests", "mean_ns", "deviation_ns"],
-  ...["p50_ns", "p90_ns", "p99_ns", "p99.9_ns", "p99.99_ns"],
+  ...PERCENTILES.map((at) => `p${at}_ns`),
 ];
 
 /** A line for each mixture. */
@@ -22,7 +24,7 @@ export function renderMixedCsv({ points }: MixedDocument): string {
         latency?.meanNs,
         latency?.deviationNs,
       ],
-      ...Object.values(latency?.percentilesNs ?? {}),
+      ...PERCENTILES.map((at) => latency?.percentilesNs[`p${at}`]),
     ];
   });
   return csv([HEAD, ...rows]);

@@ -68,6 +68,6 @@ function* tensBetween(least: number, most: number, factors: readonly number[]): 
     0,
     all.findLastIndex((value) => value <= least),
   );
-  const to = all.findIndex((value) => value >= most);
+  const to = all.findIndex((value, at) => value >= most && at > from);
   yield* all.slice(from, (to < 0 ? all.length : to) + 1);
 }

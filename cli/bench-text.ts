@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { BenchDocument, PointDocument } from "../core/bench/document.ts";
+import type { BenchDocument, LatencyDocument, PointDocument } from "../core/bench/document.ts";
 import { formatBytes } from "../core/units.ts";
 import { sparkline } from "./bench-sparkline.ts";
 import { digits, formatNs, formatRate, formatShare, latenciesOf, likeIt } from "./bench-words.ts";
@@ -47,10 +47,10 @@ function row(point: PointDocument): string[] {
   const place = [way, formatBytes(chunkBytes), String(depth)];
   if (!summary) return [...place, problem ?? "-", ...Array.from({ length: 9 }, () => "")];
   const { bytesPerSecond, perGiB, linkShare } = summary;
-  const each = (of: (latency: ReturnType<typeof latenciesOf>[number]) => number | null | undefined) =>
-    latenciesOf(point)
-      .map((latency) => formatNs(of(latency)))
-      .join(" + ");
+  const each = (of: (latency: LatencyDocument) => number | null | undefined) => {
+    const times = latenciesOf(point).map((latency) => formatNs(of(latency)));
+    return times.every((time) => time === "-") ? "-" : times.join(" + ");
+  };
   return [
     ...place,
     formatRate(bytesPerSecond.median),

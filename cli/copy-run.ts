@@ -136,16 +136,20 @@ export function catchSignals(reporter: CopyReporter) {
   const onSignal = (signal: NodeJS.Signals) => {
     const isSecond = stop.mode !== undefined;
     if (!isSecond) reporter.warn(`${signal}: finishing what is in flight (again to abort)`);
-    stop.request(isSecond ? "abort" : "drain", signal === "SIGTERM" ? "SIGTERM" : "SIGINT");
+    stop.request(isSecond ? "abort" : "drain", signal === "SIGINT" ? "SIGINT" : "SIGTERM");
   };
   // The process could not end before the pump has: it would go on alone, deaf and without a journal.
   const onFault = (error: Error) => {
     reporter.warn(`internal error, stopping: ${error.stack ?? error.message}`);
     stop.request("abort", "SIGTERM");
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("uncaughtException", onFault);
+  // A session that is closed is no reason to lose what was done; and SIGUSR1 would open Node's debugger.
+  const ignore = () => {};
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onSignal);
+  process.on("SIGUSR1", ignore).on("uncaughtException", onFault);
   const release = () => {
-    process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("uncaughtException", onFault);
+    process.off("SIGINT", onSignal).off("SIGTERM", onSignal).off("SIGHUP", onSignal);
+    process.off("SIGUSR1", ignore).off("uncaughtException", onFault);
   };
   return { stop, release };
 }
