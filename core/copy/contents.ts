@@ -131,8 +131,9 @@ function probe(native: Native, path: string): Probed {
 
 function problemOf(error: unknown): string {
   if (error instanceof MissingLibraryError) return `${error.file} can't be loaded (it comes with util-linux)`;
-  if (error instanceof SyscallError) return `it can't be read: ${error.code}`;
-  throw error;
+  if (!(error instanceof SyscallError)) throw error;
+  const isForbidden = error.code === "EACCES" || error.code === "EPERM";
+  return `it can't be read: ${error.code}${isForbidden ? " (run this as root)" : ""}`;
 }
 
 function toPrintable(signature: Signature): Signature {

@@ -138,7 +138,7 @@ const cases: readonly [string, Case, readonly OverwriteKind[], string, RegExp, s
     { found: { "/dev/nvme0n1": new SyscallError("open", EACCES, "/dev/nvme0n1") } },
     ["partitions", "filesystem"],
     "NOT_EMPTY",
-    /: what is on it can't be told, since it can't be read: EACCES$/,
+    /: what is on it can't be told, since it can't be read: EACCES \(run this as root\)$/,
     "if nothing on it is needed, add --overwrite=partitions,filesystem",
   ],
   [
