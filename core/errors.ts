@@ -16,6 +16,7 @@ export type ErrorCode =
   | "P2P_REFUSED"
   | "NOT_RESIDENT"
   | "COPY_FAILED"
+  | "NO_IO_URING"
   | "BAD_CAPTURE"
   | "BAD_JOURNAL"
   | "BAD_PLAN"

@@ -43,8 +43,14 @@ export function readSource(sys: SystemView, native: Native, name: string): Endpo
   const stat = statOf(path);
   if (!stat)
     throw new P2pdmaError("NOT_FOUND", ExitCode.failed, `Cannot open source "${path}": no such file`);
-  return existingEndpoint(sys, native, path, stat);
+  const source = existingEndpoint(sys, native, path, stat);
+  if (source.kind === "file" && VIRTUAL_FILE_SYSTEMS.includes(source.fileSystem ?? "")) {
+    throw usageError(`Cannot copy "${path}": files of ${source.fileSystem} have no size`, "cat can read it");
+  }
+  return source;
 }
+
+const VIRTUAL_FILE_SYSTEMS = ["proc", "sysfs", "debugfs", "tracefs", "cgroup2"];
 
 /** A path that is not there becomes a file to be made, if its directory is there. */
 export function readDestination(sys: SystemView, native: Native, name: string): Endpoint {
@@ -59,7 +65,7 @@ export function readDestination(sys: SystemView, native: Native, name: string): 
       `Cannot create "${path}": its directory does not exist`,
     );
   }
-  if (path.startsWith("/dev/")) {
+  if (/^\/dev\/(?!shm\/)/.test(resolve(path))) {
     throw new P2pdmaError("NOT_FOUND", ExitCode.failed, `Cannot open destination "${path}": no such device`, {
       hint: "p2pdma list shows the NVMe namespaces of this machine",
     });

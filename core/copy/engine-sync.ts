@@ -45,12 +45,13 @@ async function pumpChunks(
   let index = -1;
   for (const chunk of chunksOf(job.extents, BigInt(job.chunkBytes))) {
     index++;
-    const bit = 1 << (index & 7);
-    if ((job.bitmap[index >> 3] ?? 0) & bit) continue;
+    const byte = Math.floor(index / 8);
+    const bit = 1 << (index % 8);
+    if ((job.bitmap[byte] ?? 0) & bit) continue;
     if (isCancelled()) return { outcome: "cancelled", errors, failedChunks: BigInt(errors.length) };
-    const error = await copyChunk(native, job, chunk, BigInt(index), counters);
+    const error = await copyChunk(native, job, chunk, BigInt(index), counters, isCancelled);
     if (error) errors.push(error);
-    else job.bitmap[index >> 3] = (job.bitmap[index >> 3] ?? 0) | bit;
+    else job.bitmap[byte] = (job.bitmap[byte] ?? 0) | bit;
     if (error && (job.stopOnError || error.isFatal)) break;
     await pace(job, counters, started, isCancelled);
   }
@@ -72,6 +73,10 @@ async function pace(
 ): Promise<void> {
   const due = rate === 0 ? 0 : started + (Number(bytesWritten) / rate) * 1000;
   await setImmediate();
+  await waitUntil(due, isCancelled);
+}
+
+async function waitUntil(due: number, isCancelled: () => boolean): Promise<void> {
   while (performance.now() < due && !isCancelled()) {
     await setTimeout(Math.min(PACE_STEP_MS, due - performance.now()));
   }
@@ -93,17 +98,20 @@ async function copyChunk(
   chunk: Extent,
   index: bigint,
   counters: Counters,
+  isCancelled: () => boolean,
 ): Promise<ChunkError | undefined> {
   const [slot] = job.slots;
   if (!slot) throw new RangeError("the sync engine needs a staging slot");
   const part = { ...slot, lengthBytes: Number(chunk.lengthBytes) };
-  const read = await attempt(job, counters, () => {
+  const read = await attempt(job, counters, isCancelled, () => {
     const got = native.readFully(job.src, part, chunk.srcOffset);
     if (got < part.lengthBytes) throw new SourceEndedError("pread", ENODATA, job.src.path);
   });
   if (read) return { ...chunk, ...read, chunk: index, direction: "read", isRough: false };
   counters.bytesRead += chunk.lengthBytes;
-  const write = await attempt(job, counters, () => native.writeFully(job.dst, part, chunk.dstOffset));
+  const write = await attempt(job, counters, isCancelled, () =>
+    native.writeFully(job.dst, part, chunk.dstOffset),
+  );
   if (write) return { ...chunk, ...write, chunk: index, direction: "write", isRough: false };
   counters.bytesWritten += chunk.lengthBytes;
   return undefined;
@@ -114,6 +122,7 @@ const LONGEST_DELAY_MS = 5000;
 async function attempt(
   { retries, retryDelayMs = 0 }: EngineJob,
   counters: Counters,
+  isCancelled: () => boolean,
   action: () => void,
 ): Promise<Pick<ChunkError, "errno" | "attempts" | "madeNoProgress" | "isFatal"> | undefined> {
   for (let attempts = 1; ; attempts++) {
@@ -124,11 +133,12 @@ async function attempt(
       if (!(error instanceof SyscallError)) throw error;
       const madeNoProgress = error instanceof SourceEndedError;
       const isFatal = madeNoProgress || FATAL.includes(error.code);
-      if (isFatal || attempts > retries) {
+      if (isFatal || attempts > retries || isCancelled()) {
         return { errno: error.errno, attempts, madeNoProgress, isFatal };
       }
       counters.retries++;
-      await setTimeout(Math.min(LONGEST_DELAY_MS, retryDelayMs * 2 ** (attempts - 1)));
+      const delayMs = Math.min(LONGEST_DELAY_MS, retryDelayMs * 2 ** (attempts - 1));
+      await waitUntil(performance.now() + delayMs, isCancelled);
     }
   }
 }

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: MIT
 import { constants } from "node:os";
-import { type Native, type PumpRun, SyscallError } from "../../ffi/index.ts";
+import { errnoName, type Native, type PumpRun, SyscallError } from "../../ffi/index.ts";
+import { P2pdmaError } from "../errors.ts";
+import { ExitCode } from "../exit-codes.ts";
 import { AdaptiveDepth, depthSample } from "./adaptive-depth.ts";
 import { type EngineJob, type EngineResult, type EngineRun, StuckRequestsError } from "./engine.ts";
 
-const { ECANCELED, EILSEQ, EIO } = constants.errno;
+const { ECANCELED, EILSEQ, EIO, ENOSYS, EPERM } = constants.errno;
+
+/** The kernel, a sysctl or a container's seccomp filter forbids it. */
+function noRing(result: number): P2pdmaError {
+  const what = `This system does not allow io_uring (${errnoName(-result)})`;
+  return new P2pdmaError("NO_IO_URING", ExitCode.failed, what, { hint: "--engine sync does without" });
+}
 
 const ADAPT_INTERVAL_MS = 100;
 
@@ -20,6 +28,7 @@ export function runUring(native: Native, job: EngineJob): EngineRun {
     if (result === -ECANCELED) return { outcome: "cancelled", ...rest };
     if (result === -EILSEQ) return { outcome: "differs", ...rest };
     if (result === -EIO && rest.failedChunks > 0n) return { outcome: "failed", ...rest };
+    if (result === -EPERM || result === -ENOSYS) throw noRing(result);
     throw new SyscallError("io_uring", -result, `${job.src.path} -> ${job.dst.path}`);
   };
   return { done: pump.done.then(finish), progress: pump.progress, depth, cancel: pump.cancel };

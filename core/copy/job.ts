@@ -100,9 +100,10 @@ async function transfer(bench: Bench) {
     const mapfile = await writeMapfile(plan, [], moved.lost, "finished");
     const verification = await verify(bench, moved, comparer, [...before, ...layout.holes]);
     const badRanges = moved.lost.map(badRangeOf);
-    await close(keeper, verification, badRanges, () =>
-      clearChunks(layout.data, plan.request.chunkBytes, layout.bitmap, differingOf(verification)),
-    );
+    await close(keeper, verification, badRanges, () => {
+      if (verification?.isListCut) layout.bitmap.fill(0);
+      clearChunks(layout.data, plan.request.chunkBytes, layout.bitmap, differingOf(verification));
+    });
     const sparse = { method: layout.method, holeBytes: sumBytes(layout.holes), made: holes };
     const bytesBefore = sumBytes(before);
     return { durableAt, queueDepth, sourceChanged, verification, bytesBefore, badRanges, mapfile, sparse };

@@ -54,6 +54,8 @@ export async function mapSource(
 ): Promise<SourceMap> {
   const body = { start: range.srcOffset, end: range.srcOffset + range.bodyBytes };
   if (endpoint.kind === "block") {
+    // What the page cache holds for LBAs that are still deallocated is data, too.
+    await native.flush(srcFile);
     const runs = readRuns(native, sys, srcFile, endpoint, body);
     if (typeof runs === "string") return wholeMap(range, runs);
     const spans = await findHoles(seekIn(runs), body, range.blockBytes, chunkBytes);

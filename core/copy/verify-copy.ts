@@ -7,7 +7,13 @@ import { emptyBitmap, sumBytes, without } from "../journal/bitmap.ts";
 import { compareTargetOf } from "../nvme/compare.ts";
 import { chunkFailure, interrupted } from "./faults.ts";
 import { type Bench, runPass } from "./pass.ts";
-import { addDiffering, type DifferingRange, type Verification, verifyThroughRam } from "./verify.ts";
+import {
+  addDiffering,
+  type DifferingRange,
+  MAX_DIFFERING,
+  type Verification,
+  verifyThroughRam,
+} from "./verify.ts";
 
 /** The drive's Compare command, open; or why it can't be used, in words. */
 export type Comparer = { readonly target: CompareTarget; close(): void } | { readonly reason: string | null };
@@ -41,10 +47,10 @@ export async function verifyCopy(
   const { range } = bench.plan;
   if ("reason" in comparer) return throughRam(bench, without([range], lost), comparer.reason);
   const body = without([{ ...range, lengthBytes: range.bodyBytes }], lost);
-  const differing = await compareByDrive(bench, body, comparer.target);
+  const found = await compareByDrive(bench, body, comparer.target);
   const tail =
     range.tailBytes === 0 ? undefined : await throughRam(bench, without([tailOf(bench)], lost), null);
-  return byDrive(bench, differing, tail);
+  return byDrive(bench, found, tail);
 }
 
 /**
@@ -57,17 +63,15 @@ export async function verifiedInline(
   rest: readonly Extent[],
   compare: CompareTarget,
 ): Promise<Verification> {
-  const later = rest.length > 0 ? await compareByDrive(bench, rest, compare) : [];
+  const now = findingsOf(found);
+  const later = rest.length > 0 ? await compareByDrive(bench, rest, compare) : findingsOf([]);
   const tail = bench.plan.range.tailBytes === 0 ? undefined : await throughRam(bench, [tailOf(bench)], null);
-  return byDrive(bench, [...rangesOf(found), ...later], tail);
+  const isCut = now.isCut || later.isCut;
+  return byDrive(bench, { differing: [...now.differing, ...later.differing], isCut }, tail);
 }
 
-function byDrive(
-  bench: Bench,
-  body: readonly DifferingRange[],
-  tail: Verification | undefined,
-): Verification {
-  const differing = [...body, ...(tail?.differing ?? [])];
+function byDrive(bench: Bench, found: Findings, tail: Verification | undefined): Verification {
+  const differing = [...found.differing, ...(tail?.differing ?? [])];
   const staged = bench.route.staging.provider
     ? 0n
     : sumBytes([{ lengthBytes: bench.plan.range.bodyBytes }]) * 2n;
@@ -76,6 +80,7 @@ function byDrive(
     equal: differing.length === 0,
     throughRamBytes: (staged + BigInt(tail?.throughRamBytes ?? 0)).toString(),
     ...{ reason: null, sourceDigest: null, destinationDigest: null, differing },
+    isListCut: found.isCut || differing.length >= MAX_DIFFERING,
   };
 }
 
@@ -83,7 +88,7 @@ async function compareByDrive(
   bench: Bench,
   extents: readonly Extent[],
   compare: CompareTarget,
-): Promise<DifferingRange[]> {
+): Promise<Findings> {
   const { chunkBytes, retries } = bench.plan.request;
   const { src, dst } = bench.plan;
   const result = await runPass(bench, {
@@ -96,18 +101,24 @@ async function compareByDrive(
     const what = cause ? chunkFailure(cause, src, dst) : `Cannot compare "${dst.path}" with "${src.path}"`;
     throw new P2pdmaError("COPY_FAILED", ExitCode.failed, what);
   }
-  return rangesOf(result.errors);
+  return findingsOf(result.errors);
 }
 
 const EILSEQ = 84;
 
-function rangesOf(errors: readonly ChunkError[]): DifferingRange[] {
-  const found: DifferingRange[] = [];
+interface Findings {
+  readonly differing: readonly DifferingRange[];
+  /** The pump's log was full. */
+  readonly isCut: boolean;
+}
+
+function findingsOf(errors: readonly ChunkError[]): Findings {
+  const differing: DifferingRange[] = [];
   const inOrder = errors.toSorted((a, b) => (a.srcOffset < b.srcOffset ? -1 : 1));
   for (const { srcOffset, dstOffset, lengthBytes, errno } of inOrder) {
-    if (errno === EILSEQ) addDiffering(found, srcOffset, dstOffset, lengthBytes);
+    if (errno === EILSEQ) addDiffering(differing, srcOffset, dstOffset, lengthBytes);
   }
-  return found;
+  return { differing, isCut: errors.length >= MAX_DIFFERING };
 }
 
 function tailOf({ plan: { range } }: Bench): Extent {

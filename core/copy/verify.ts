@@ -27,10 +27,12 @@ export interface Verification {
   readonly destinationDigest: string | null;
   /** Located to the block, at most 1024 of them. */
   readonly differing: readonly DifferingRange[];
+  /** There may be more than are listed. */
+  readonly isListCut: boolean;
 }
 
 const STEP_BYTES = 1 << 20;
-const MAX_DIFFERING = 1024;
+export const MAX_DIFFERING = 1024;
 const EIO = 5;
 const ENODATA = 61;
 
@@ -80,6 +82,7 @@ export async function verifyThroughRam(native: Native, job: ThroughRam): Promise
     sourceDigest: ours.hex(),
     destinationDigest: theirs.hex(),
     differing,
+    isListCut: differing.length >= MAX_DIFFERING,
   };
 }
 
