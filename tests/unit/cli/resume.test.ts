@@ -95,7 +95,7 @@ const changes: readonly [string, () => void, RegExp][] = [
       rmSync(source);
       copyFileSync(`${source}.new`, source);
     },
-    /the source .* (its inode was|it was modified)/,
+    /the source .* (its inode was|it was made anew)/,
   ],
   [
     "a destination that was cut",
