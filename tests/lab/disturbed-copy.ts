@@ -55,7 +55,7 @@ export async function disturb(
   const watcher = new LineWatcher("NOW", () => onHost?.());
   const stderr = new Collector();
   const run = { cwd: "/", env: { PATH: process.env.PATH ?? "", HOME: "/run/p2pdma" } };
-  const timer = setTimeout(() => lab.kill(`a disturbed copy did not end: ${copy.join(" ")}`), 90_000);
+  const timer = setTimeout(() => lab.kill(`a disturbed copy did not end: ${copy.join(" ")}`), 300_000);
   try {
     const command = ["bash", "-c", script];
     await lab.run({ command, ...run, stdin: withInput(), stdout: watcher, stderr });

@@ -67,7 +67,7 @@ const lab = await startLab({
 test.after(() => lab.close());
 
 const inGuest = (script: string) =>
-  captureIn(lab, { command: ["bash", "-c", script], timeoutMs: 120_000, env: { HOME: "/run/p2pdma" } });
+  captureIn(lab, { command: ["bash", "-c", script], timeoutMs: 300_000, env: { HOME: "/run/p2pdma" } });
 
 const QUICK = ["--retry-delay", "10ms", "--retries", "1", "--checkpoint", "200ms"];
 
@@ -216,7 +216,7 @@ function straced(name: string, injection: string, ...options: string[]) {
     ...options,
   ];
   const [file = "", ...args] = [...trace, ...p2pdma, ...copy, join(folder, "source"), destination];
-  const { status, stderr } = spawnSync(file, args, { encoding: "utf8", timeout: 120_000 });
+  const { status, stderr } = spawnSync(file, args, { encoding: "utf8", timeout: 300_000 });
   const text = existsSync(journal) ? readFileSync(journal, "utf8") : undefined;
   const claims = text && checkClaims(text, { source: content, destination: readFileSync(destination) });
   const resume = () => {

@@ -45,7 +45,7 @@ const lab = await startLab({ topology: machine, disks: images, shares: [journals
 test.after(() => lab.close());
 
 const inGuest = (script: string) =>
-  captureIn(lab, { command: ["bash", "-c", script], timeoutMs: 90_000, env: { HOME: "/run/p2pdma" } });
+  captureIn(lab, { command: ["bash", "-c", script], timeoutMs: 300_000, env: { HOME: "/run/p2pdma" } });
 
 /** Waits for a drive and its memory to be there again. */
 const ready = (letter: Letter) =>
@@ -69,7 +69,7 @@ async function copyDisturbed({ provider, options = [], ...rest }: Case) {
     `dd if=${journals}/before of=$(ls -d /dev/disk/by-id/nvme-QEMU_NVMe_Ctrl_P2PLAB-B 2>/dev/null || echo /dev/lab/B) bs=1M oflag=direct status=none`,
   );
   const copy = [
-    ...["copy", "--via", "p2p", "--provider", BDF[provider], "--length", String(LENGTH), "--rate", "2M"],
+    ...["copy", "--via", "p2p", "--provider", BDF[provider], "--length", String(LENGTH), "--rate", "512K"],
     ...["--checkpoint", "200ms", "--chunk", "32K", "--allow-write", `--journal=${journal}`, ...options],
     ...["serial:P2PLAB-A", "serial:P2PLAB-B"],
   ];
