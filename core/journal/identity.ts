@@ -137,7 +137,10 @@ export function differences(was: EndIdentity, is: EndIdentity): string[] {
   const compared = was.kind === "block" ? [...COMPARED, ...COMPARED_OF_DEVICES] : COMPARED;
   return compared
     .filter(([field]) => was[field] !== is[field])
-    .map(([field, words]) => `its ${words} was ${was[field] ?? "unknown"} and is ${is[field] ?? "unknown"}`);
+    .map(([field, words]) => {
+      if (field === "bornNs") return "it was made anew";
+      return `its ${words} was ${was[field] ?? "unknown"} and is ${is[field] ?? "unknown"}`;
+    });
 }
 
 /** What changed about a source since, its size and a file's time of modification included. */

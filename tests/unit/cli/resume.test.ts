@@ -41,7 +41,7 @@ function p2pdma(...args: string[]) {
 async function interruptedCopy(signal: NodeJS.Signals): Promise<number | null> {
   for (const path of [target, journal]) rmSync(path, { force: true });
   writeFileSync(source, data);
-  const options = ["--via", "ram", "--rate", "8M", "--checkpoint", "100ms", "--progress=json"];
+  const options = ["--via", "ram", "--rate", "3M", "--checkpoint", "100ms", "--progress=json"];
   const child = spawn(process.execPath, [program, "copy", ...options, "--journal", journal, source, target], {
     ...{ env, stdio: ["ignore", "ignore", "pipe"] },
   });
