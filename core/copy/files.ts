@@ -115,7 +115,7 @@ function openDirect(native: Native, endpoint: Endpoint, flags: number, isPeerToP
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
     if (error.code === "EINVAL" && !isPeerToPeer) return openBuffered(native, endpoint, flags);
-    throw error.code === "EBUSY" ? claimed(endpoint, error) : error;
+    throw error.code === "EBUSY" ? claimed(endpoint, flags, error) : error;
   }
 }
 
@@ -125,7 +125,11 @@ function openBuffered(native: Native, { path }: Endpoint, flags: number): OpenFi
   return native.open(path, isNew ? flags & ~(constants.O_CREAT | constants.O_EXCL) : flags);
 }
 
-function claimed(endpoint: Endpoint, cause: SyscallError): Error {
+function claimed(endpoint: Endpoint, flags: number, cause: SyscallError): Error {
+  if ((flags & constants.O_EXCL) === 0) {
+    const what = `Cannot overwrite "${endpoint.path}": this kernel forbids writing to a device that is mounted`;
+    return refused("IN_USE", what, { cause, hint: "unmount it, or boot with bdev_allow_write_mounted=1" });
+  }
   return refused("IN_USE", `Cannot overwrite "${endpoint.path}": something else has it open exclusively`, {
     cause,
   });

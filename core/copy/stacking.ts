@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
-import { statSync } from "node:fs";
 import { usageError } from "../errors.ts";
 import type { SystemView } from "../sysfs.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { fileKey } from "./in-use.ts";
 
 /** What a block device is made of, all the way down: names of devices, and `dev:ino` of files behind loop devices. */
 function foundations(sys: SystemView, name: string, seen = new Set<string>()): Set<string> {
   const at = `/sys/class/block/${name}`;
   const backing = sys.text(`${at}/loop/backing_file`);
-  const file = backing && statSync(backing, { bigint: true, throwIfNoEntry: false });
-  if (file) seen.add(`${file.dev}:${file.ino}`);
+  const file = backing && fileKey(backing);
+  if (file && !file.isBlockDevice) seen.add(file.key);
   for (const lower of sys.list(`${at}/slaves`)) {
     if (seen.has(lower)) continue;
     seen.add(lower);
