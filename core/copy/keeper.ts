@@ -14,7 +14,7 @@ import {
   renderJournal,
 } from "../journal/journal.ts";
 import { isAlive, ownProcess } from "../journal/owner.ts";
-import { journalDirectory, replaceFile } from "../journal/store.ts";
+import { journalDirectory, removeLeftovers, replaceFile } from "../journal/store.ts";
 import type { SystemView } from "../sysfs.ts";
 import { VERSION } from "../version.ts";
 import { isProviderAlive } from "./faults.ts";
@@ -51,6 +51,7 @@ export class JournalKeeper {
       if (this.bench.plan.request.journal?.path === undefined) {
         mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
       }
+      await removeLeftovers(this.path);
       await this.#write("running", []);
     } catch (cause) {
       const what = `Cannot write the journal "${this.path}": ${reasonOf(cause)}`;

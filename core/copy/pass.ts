@@ -104,9 +104,12 @@ export function stopUnlessSkippable(
 ): void {
   const { src, dst, request } = plan;
   const lost = lostDevices(env.sys, src, dst, route.staging.provider);
+  // What the requests in flight died of says little then.
+  if (lost.length > 0) {
+    throw new P2pdmaError("COPY_FAILED", ExitCode.failed, `Cannot go on copying: ${lost.join(", ")}`);
+  }
   const cause = errors.find(({ isFatal }) => isFatal) ?? errors[0];
   const what = cause ? chunkFailure(cause, src, dst) : `Cannot copy "${src.path}" to "${dst.path}"`;
-  if (lost.length > 0) throw new P2pdmaError("COPY_FAILED", ExitCode.failed, `${what}: ${lost.join(", ")}`);
   if (request.onError === "skip" && cause && !cause.isFatal) return;
   throw new P2pdmaError("COPY_FAILED", ExitCode.failed, what, {
     hint: `${failedChunks} chunks failed; the destination is incomplete`,

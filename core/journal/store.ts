@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { open, readdir, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { basename, dirname, join } from "node:path";
 
@@ -24,6 +25,15 @@ export async function replaceFile(path: string, content: string): Promise<void> 
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Removes what processes that were killed in the middle of replaceFile() left beside a file. */
+export async function removeLeftovers(path: string): Promise<void> {
+  const start = `.${basename(path)}.`;
+  for (const name of await readdir(dirname(path))) {
+    const [, pid] = (name.startsWith(start) && /^(\d+)-[0-9a-f]{8}$/.exec(name.slice(start.length))) || [];
+    if (pid && !existsSync(`/proc/${pid}`)) await rm(join(dirname(path), name), { force: true });
+  }
 }
 
 /** Makes new names in a directory survive a power cut. */

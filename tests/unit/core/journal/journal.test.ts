@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "uvu";
@@ -15,7 +15,7 @@ import {
   renderJournal,
 } from "../../../../core/journal/journal.ts";
 import { isAlive, ownProcess } from "../../../../core/journal/owner.ts";
-import { replaceFile } from "../../../../core/journal/store.ts";
+import { removeLeftovers, replaceFile } from "../../../../core/journal/store.ts";
 import { SystemFiles } from "../../../../core/sysfs.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "p2pdma-journal-"));
@@ -142,6 +142,22 @@ test("a file is replaced whole, readable by its owner only, and nothing is left 
   assert.is(readFileSync(path, "utf8"), "two");
   assert.is(statSync(path).mode & 0o777, 0o600);
   assert.equal(readdirSync(folder), ["replaced"]);
+});
+
+test("what a killed process left beside a journal is removed, what one at work has there is not", async () => {
+  const path = join(folder, "kept");
+  const names = [
+    `.kept.${2 ** 22 + 1}-0123abcd`,
+    `.kept.${process.pid}-0123abcd`,
+    ".kept.notes",
+    ".other.1-0123abcd",
+  ];
+  for (const name of names) writeFileSync(join(folder, name), "");
+  await removeLeftovers(path);
+  assert.equal(
+    names.filter((name) => existsSync(join(folder, name))),
+    names.slice(1),
+  );
 });
 
 test("a file that can't be replaced stays as it is", async () => {
