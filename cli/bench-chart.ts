@@ -29,7 +29,7 @@ export interface Chart {
 }
 
 const [WIDTH, HEIGHT] = [520, 300];
-const PLOT = { left: 74, right: 24, top: 30, bottom: 44 };
+const PLOT = { left: 74, right: 32, top: 30, bottom: 44 };
 const [PLOT_WIDTH, PLOT_HEIGHT] = [WIDTH - PLOT.left - PLOT.right, HEIGHT - PLOT.top - PLOT.bottom];
 const MARK = 4;
 /** Room for the name of the y axis above the plot. */
@@ -86,7 +86,7 @@ function drawSeries({ x, y, hasMarks }: Chart, { tone, points, style = "line" }:
   });
   const line = style !== "line" ? [] : [polyline(places, { class: "line" })];
   const marks = hasMarks || style !== "line" ? places.map(([px, py]) => mark(tone, px, py)) : [];
-  return group({ class: `tone${tone % TONES} ${style}` }, ...spreads, ...line, ...marks);
+  return group({ class: classOf(tone, style) }, ...spreads, ...line, ...marks);
 }
 
 function ends(y: Scale, [low, high]: readonly [number, number]): { y1: number; y2: number } {
@@ -96,6 +96,10 @@ function ends(y: Scale, [low, high]: readonly [number, number]): { y1: number; y
 function place(scale: Scale, value: number, axis: "x" | "y"): number {
   const share = scale.at(value);
   return axis === "x" ? PLOT.left + share * PLOT_WIDTH : HEIGHT - PLOT.bottom - share * PLOT_HEIGHT;
+}
+
+function classOf(tone: number, style: Series["style"]): string {
+  return style === "line" ? `tone${tone % TONES}` : `tone${tone % TONES} ${style}`;
 }
 
 /** A circle, a square, a diamond or a triangle. */
@@ -119,7 +123,7 @@ function legend({ series, hasMarks }: Chart): string {
     const line = style === "line" ? element("line", { class: "line", x1: 0, x2: 32, y1: 7, y2: 7 }) : "";
     const shape = line + (hasMarks || style !== "line" ? mark(tone, 16, 7) : "");
     const key = element("svg", { class: "key", viewBox: "0 0 32 14", "aria-hidden": "true" }, shape);
-    return element("li", { class: `tone${tone % TONES} ${style}` }, key + words(name));
+    return element("li", { class: classOf(tone, style) }, key + words(name));
   });
   return element("ul", { class: "legend" }, items.join(""));
 }
