@@ -5,11 +5,11 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as assert from "uvu/assert";
-import { loadJob, readProgress } from "../../../../core/migrate/job.ts";
-import type { MigrateReport } from "../../../../core/migrate/report.ts";
-import { tempFolder } from "../../temp.ts";
+import { loadJob, readProgress } from "../../../core/migrate/job.ts";
+import type { MigrateReport } from "../../../core/migrate/report.ts";
+import { tempFolder } from "../../unit/temp.ts";
 
-const program = join(import.meta.dirname, "..", "..", "..", "..", "dist", "p2pdma.js");
+const program = join(import.meta.dirname, "..", "..", "..", "dist", "p2pdma.js");
 const base = tempFolder("migrate");
 const DEADLINE_MS = 50_000;
 

@@ -17,10 +17,10 @@ import {
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { type Journal, readJournal, renderJournal } from "../../../core/journal/journal.ts";
-import { tempFolder } from "../temp.ts";
+import { type Journal, readJournal, renderJournal } from "../../core/journal/journal.ts";
+import { tempFolder } from "../unit/temp.ts";
 
-const program = join(import.meta.dirname, "..", "..", "..", "dist", "p2pdma.js");
+const program = join(import.meta.dirname, "..", "..", "dist", "p2pdma.js");
 const folder = tempFolder("resume");
 const state = join(folder, "state");
 const env = { ...process.env, XDG_STATE_HOME: state };

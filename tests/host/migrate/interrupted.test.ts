@@ -3,7 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import type { MigrateReport } from "../../../../core/migrate/report.ts";
+import type { MigrateReport } from "../../../core/migrate/report.ts";
 import { Job, LOG, SLOW, states } from "./job-kit.ts";
 
 test("SIGINT lets copies drain, runs what is owed, ends with 130, and a resume goes on", async () => {

@@ -17,10 +17,10 @@ import { RecordingView } from "../../core/capture/recording-view.ts";
 import { writeCapture } from "../../core/capture/write.ts";
 import { machines } from "../fixtures/machines/index.ts";
 import { readSchema, schemaNames, validateAgainst, validateProgress } from "../schema.ts";
-import { fakeView } from "./core/topo/fake-machine.ts";
-import { oneSwitch } from "./core/topo/machines.ts";
-import { captureText } from "./machines.ts";
-import { tempFolder } from "./temp.ts";
+import { fakeView } from "../unit/core/topo/fake-machine.ts";
+import { oneSwitch } from "../unit/core/topo/machines.ts";
+import { captureText } from "../unit/machines.ts";
+import { tempFolder } from "../unit/temp.ts";
 
 const program = join(import.meta.dirname, "..", "..", "dist", "p2pdma.js");
 const folder = tempFolder("schemas");
