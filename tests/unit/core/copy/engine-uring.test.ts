@@ -52,7 +52,7 @@ test("runUring() adapts the depth while it runs", async () => {
     await setTimeout(20);
   }
   assert.is((await done).outcome, "done");
-  assert.ok(depths.size > 1 && Math.max(...depths) <= 24, `${[...depths]}`);
+  assert.ok(depths.size > 1 && Math.max(...depths) <= SLOTS, `${[...depths]}`);
   assert.equal(readFileSync(join(folder, "adapted")), data);
 });
 
