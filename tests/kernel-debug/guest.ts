@@ -38,7 +38,8 @@ const KMEMLEAK = "/sys/kernel/debug/kmemleak";
 /** Objects that nobody refers to. One that is in a register during the first scan is found again by the second. */
 export async function findLeaks(lab: LabSession): Promise<string[]> {
   const scan = `echo scan > ${KMEMLEAK}`;
-  return shell(lab, `${scan}; sleep 6; ${scan}; cat ${KMEMLEAK}`);
+  const blind = 'echo "unreferenced objects are not looked for: this kernel has no kmemleak"';
+  return shell(lab, `test -e ${KMEMLEAK} || { ${blind}; exit; }; ${scan}; sleep 6; ${scan}; cat ${KMEMLEAK}`);
 }
 
 /** What was lost while booting is not ours. */
@@ -49,5 +50,5 @@ export async function forgetLeaks(lab: LabSession): Promise<number> {
 }
 
 export function countLeaks(report: readonly string[]): number {
-  return report.filter((line) => line.startsWith("unreferenced object")).length;
+  return report.filter((line) => line.startsWith("unreferenced object ")).length;
 }

@@ -9,12 +9,15 @@ import { drive, nullDrive, pciSwitch, ramProvider, rootPort, topology } from "..
 const SLOW_DRIVE_LATENCY_NS = 50_000_000;
 const BOOT_TIMEOUT_MS = 600_000;
 
+/** A host that is busy stops the guest for a while, which is no fault of its kernel. */
+const PATIENCE = ["watchdog_thresh=60", "rcupdate.rcu_cpu_stall_timeout=300"];
+
 /** A provider of either kind, a plain drive that reads from them, and one whose reads take their time. */
 const debugMachine = topology({
   name: "kernel-debug",
-  summary: "drives A (16 MiB CMB), B, C (slow) and a 16 MiB memory BAR below one switch",
+  summary: "drives A (16 MiB CMB), B, C (slow), D and a 16 MiB memory BAR below one switch",
   memoryMiB: 3072,
-  kernelArgs: ["pci_p2pmem_bar.ids=1af4:1110", "pci_p2pmem_bar.bar=2", "log_buf_len=16M"],
+  kernelArgs: ["pci_p2pmem_bar.ids=1af4:1110", "pci_p2pmem_bar.bar=2", "log_buf_len=16M", ...PATIENCE],
   pci: [
     rootPort(
       pciSwitch(
@@ -22,6 +25,7 @@ const debugMachine = topology({
         drive("B"),
         nullDrive("C", { backend: { kind: "null", latencyNs: SLOW_DRIVE_LATENCY_NS } }),
         ramProvider(16),
+        drive("D"),
       ),
     ),
   ],
@@ -55,7 +59,7 @@ export interface Provider {
 }
 
 /** How QEMU plugs something in again: an object for the device to use, if it needs one, and the device. */
-interface Card {
+export interface Card {
   readonly id: string;
   readonly device: (unique: number) => object;
   readonly object?: (unique: number) => object;
@@ -68,6 +72,9 @@ const driveA: Card = {
     ...{ drive: "disk-A", serial: "P2PLAB-A", cmb_size_mb: 16 },
   }),
 };
+
+/** Has nothing to do with p2pmem. */
+export const spareCard: Pick<Card, "id"> = { id: "drive-D" };
 
 /** QEMU 7.2 aborts when a memory backend is plugged in for the second time, so each gets a new one. */
 const memoryBar: Card = {
@@ -104,14 +111,14 @@ async function realpath(lab: LabSession, path: string): Promise<string> {
 }
 
 /** Has QEMU press the button of the card's slot; resolves when the guest has let it go. */
-export async function pullCard(lab: LabSession, { card }: Provider): Promise<void> {
+export async function pullCard(lab: LabSession, card: Pick<Card, "id">): Promise<void> {
   const gone = lab.qmp.nextEvent("DEVICE_DELETED", 120_000);
   await lab.qmp.execute("device_del", { id: card.id });
   await gone;
 }
 
 /** QEMU frees what a card used a moment after it is gone, so plugging in may take a few attempts. */
-export async function plugCard(lab: LabSession, { card }: Provider): Promise<void> {
+export async function plugCard(lab: LabSession, card: Card): Promise<void> {
   const now = Date.now();
   if (card.object) await lab.qmp.execute("object-add", card.object(now));
   while (!(await tryToPlug(lab, card.device(now), Date.now() > now + 20_000)))

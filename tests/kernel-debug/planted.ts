@@ -78,5 +78,5 @@ async function evidenceOf(kernel: string, folder: string, bug: PlantedBug): Prom
 }
 
 async function linesOf(lab: LabSession, kind: "splat" | "leak"): Promise<string[]> {
-  return kind === "leak" ? findLeaks(lab) : findSplats(await kernelLog(lab));
+  return kind === "leak" ? findLeaks(lab) : findSplats(await kernelLog(lab)).flat();
 }

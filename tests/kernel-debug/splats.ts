@@ -26,7 +26,16 @@ const PATTERNS: readonly RegExp[] = [
   /kmemleak: (?:Memory pool empty|Cannot|Kernel memory leak detector disabled)/,
 ];
 
-/** Lines of the kernel's log that none of its users may cause. */
-export function findSplats(log: readonly string[]): string[] {
-  return log.filter((line) => PATTERNS.some((pattern) => pattern.test(line)));
+/** A report is at most this long: lockdep's tell the whole chain of locks. */
+const REPORT_LINES = 120;
+
+/** What none of its users may make the kernel log: each complaint with what follows it. */
+export function findSplats(log: readonly string[]): string[][] {
+  const reports: string[][] = [];
+  for (let index = 0; index < log.length; index++) {
+    if (!PATTERNS.some((pattern) => pattern.test(log[index] ?? ""))) continue;
+    reports.push(log.slice(index, index + REPORT_LINES));
+    index += REPORT_LINES - 1;
+  }
+  return reports;
 }

@@ -23,18 +23,24 @@ export interface SuiteResult {
   readonly seconds: number;
 }
 
+export function suiteName({ program, options, provider }: Suite): string {
+  const name = [program, ...options.filter((option) => option === "-w")].join(" ");
+  return `${name}, ${provider.name}`;
+}
+
 /** Runs it in the guest, pulling and plugging the card when the program asks for it. */
 export async function runSuite(
   lab: LabSession,
   folder: string,
-  { program, options, provider, only }: Suite,
+  suite: Suite,
   print: (line: string) => void,
 ): Promise<SuiteResult> {
+  const { program, options, provider, only } = suite;
   const start = performance.now();
   const lines: string[] = [];
   const troubles: string[] = [];
-  const moveCard = (move: typeof pullCard) =>
-    void move(lab, provider).catch((error: Error) => troubles.push(error.message));
+  const moveCard = (move: typeof plugCard) =>
+    void move(lab, provider.card).catch((error: Error) => troubles.push(error.message));
   const onLine = (line: string) => {
     lines.push(line);
     print(line);
@@ -48,8 +54,7 @@ export async function runSuite(
     return 1;
   });
   const seconds = Math.round((performance.now() - start) / 1000);
-  const name = [program, ...options.filter((option) => option === "-w")].join(" ");
-  return { name: `${name}, ${provider.name}`, ...judge(lines, exitCode, troubles), seconds };
+  return { name: suiteName(suite), ...judge(lines, exitCode, troubles), seconds };
 }
 
 /** Holds a TAP report against its own plan. */
