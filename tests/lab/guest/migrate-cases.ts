@@ -208,8 +208,11 @@ await check("resumed again, only what was open is copied, from where it stood", 
   expectStates(report, { bad: "stopped" });
   expect(report.runs === 3, `runs: ${report.runs}`);
   const slow = report.pairs.find(({ name }) => name === "slow");
-  expect(slow?.attempts === 3, `attempts: ${slow?.attempts}`);
-  expect(BigInt(slow?.receipt?.bytes.before ?? 0) >= BigInt(MIB), `before: ${slow?.receipt?.bytes.before}`);
+  // The copy that migrate left alone when it was killed may have come to its end before anybody looked.
+  const hasFinishedAlone = slow?.attempts === 2;
+  expect(hasFinishedAlone || slow?.attempts === 3, `attempts: ${slow?.attempts}`);
+  const before = BigInt(slow?.receipt?.bytes.before ?? 0);
+  expect(hasFinishedAlone || before >= BigInt(MIB), `before: ${before}`);
   for (const { name, attempts } of report.pairs) {
     if (name !== "slow" && name !== "bad") expect(attempts === 1, `${name} was copied ${attempts} times`);
   }

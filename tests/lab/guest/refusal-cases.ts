@@ -460,7 +460,7 @@ async function changingSource(): Promise<void> {
     mount(a.path, "/mnt/a", mode);
     await check(`a source that is mounted ${mode} is ${isWarned ? "" : "not "}warned about`, async () => {
       const { status, stderr } = await run("-q", some, yes, ...both);
-      const warning = /may be inconsistent: nvme\d+n1 is mounted on \/mnt\/a.*fsfreeze --freeze \/mnt\/a/;
+      const warning = /may be inconsistent: nvme\d+n\d+ is mounted on \/mnt\/a.*fsfreeze --freeze \/mnt\/a/;
       expect(status === 0 && warning.test(stderr) === isWarned, `exit ${status}: ${stderr}`);
     });
     shell("umount /mnt/a");
