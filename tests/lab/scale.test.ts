@@ -17,7 +17,9 @@ const interrupted = (signal: string) => `
   cat /sys/bus/pci/devices/*/p2pmem/available`;
 
 const lab = await startLab({ topology: "fast" });
-const sizes = await captureIn(lab, { command: ["bash", "-c", `${copy("64M")} && echo , && ${copy("4G")}`] });
+/** Twice each: what Node needs at most varies by itself. */
+const inTurn = ["64M", "4G", "64M", "4G"].map(copy).join(" && echo , && ");
+const sizes = await captureIn(lab, { command: ["bash", "-c", inTurn] });
 const signals = await captureIn(lab, {
   command: [
     "bash",
@@ -28,12 +30,15 @@ const signals = await captureIn(lab, {
 });
 await lab.close();
 const { stdout, stderr, exitCode } = sizes;
-const [small, large] = exitCode === 0 ? (JSON.parse(`[${stdout}]`) as [Receipt, Receipt]) : [];
+const receipts = exitCode === 0 ? (JSON.parse(`[${stdout}]`) as Receipt[]) : [];
+const [small, large] = receipts;
+const least = (...ofThese: number[]) =>
+  Math.min(...ofThese.map((index) => receipts[index]?.counters.maxResidentBytes ?? 0));
 
 test("both copies ended well", () => assert.is(exitCode, 0, stderr));
 
 test("the memory of a 4 GiB copy is that of a 64 MiB one, within 10 %", () => {
-  const [few, many] = [small?.counters.maxResidentBytes ?? 0, large?.counters.maxResidentBytes ?? 0];
+  const [few, many] = [least(0, 2), least(1, 3)];
   assert.ok(few > 0 && Math.abs(many / few - 1) < 0.1, `${few} and ${many} bytes`);
 });
 
