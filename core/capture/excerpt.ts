@@ -77,7 +77,7 @@ function keepMounts(text: string): string {
 
 /** Whether p2pdma.c is there, and one symbol that every kernel has; without addresses, which are a secret. */
 function keepSymbols(text: string): string {
-  return keepLines(text, /^[0-9a-f]+ \w (?:_stext|p2pdma_pgmap_ops)$/).replace(/^[0-9a-f]+/gm, "0");
+  return keepLines(text, /^[0-9a-f]+ \w (?:_stext|pci_p2pdma_add_resource)$/).replace(/^[0-9a-f]+/gm, "0");
 }
 
 function keepOptions(text: string): string {

@@ -23,13 +23,17 @@ export function readKernelOptions(view: SystemView): KernelOptions | undefined {
   return text === undefined ? undefined : { source, values: parseOptions(text) };
 }
 
+/** Exported since 4.20. A function: variables are in the table only with CONFIG_KALLSYMS_ALL. */
+const P2PDMA_FUNCTION = /^[0-9a-f]+ [tT] pci_p2pdma_add_resource$/m;
+
 /**
- * Whether the kernel has p2pdma.c in it, by its own symbol table. Large, so only to be
- * asked where no configuration is to be found.
+ * Whether the kernel has p2pdma.c in it, by its own symbol table; undefined when that shows nothing. Large, so
+ * only to be asked where no configuration is to be found.
  */
 export function hasP2pdmaSymbol(view: SystemView): boolean | undefined {
   const symbols = view.text("/proc/kallsyms");
-  return symbols?.includes("p2pdma_pgmap_ops");
+  if (!symbols || !/^[0-9a-f]+ [tT] /m.test(symbols)) return undefined;
+  return P2PDMA_FUNCTION.test(symbols);
 }
 
 function unpack(compressed: Uint8Array): string | undefined {
@@ -43,7 +47,7 @@ function unpack(compressed: Uint8Array): string | undefined {
 /** Name without `CONFIG_` to value; `n` for what is off. */
 export function parseOptions(text: string): Map<string, string> {
   const options = new Map<string, string>();
-  for (const line of text.split("\n")) {
+  for (const line of text.split(/\r?\n/)) {
     const [, name, value] = /^CONFIG_(\w+)=(.*)$/.exec(line) ?? [];
     if (name && value !== undefined) options.set(name, value);
     const [, off] = /^# CONFIG_(\w+) is not set$/.exec(line) ?? [];

@@ -44,9 +44,9 @@ export const kernelOption: Check = {
     if (facts.drives.pools.length > 0) return [pass("p2pmem is registered, so CONFIG_PCI_P2PDMA is on")];
     if (options?.values.get("PCI_P2PDMA") === "y") return [pass(`CONFIG_PCI_P2PDMA=y, by ${options.source}`)];
     if (options) return [optionIsOff(options.source, options.values)];
-    if (hasP2pdmaSymbol) return [pass("the kernel has p2pdma_pgmap_ops, by /proc/kallsyms")];
+    if (hasP2pdmaSymbol) return [pass("the kernel has pci_p2pdma_add_resource(), by /proc/kallsyms")];
     if (hasP2pdmaSymbol === false)
-      return [optionIsOff("/proc/kallsyms (no p2pdma_pgmap_ops)", new Map(), false)];
+      return [optionIsOff("/proc/kallsyms (no pci_p2pdma_add_resource())", new Map(), false)];
     return [
       unknown(
         `the kernel's configuration is neither in /proc/config.gz nor in /boot/config-${facts.machine.host.kernelRelease}`,

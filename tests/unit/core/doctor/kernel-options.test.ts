@@ -39,8 +39,11 @@ test("readKernelOptions() takes the file in /boot where that copy is missing or 
 
 test("hasP2pdmaSymbol() tells present, absent and unknown apart", () => {
   const symbols = "ffffffff81000000 T _stext\n";
-  assert.is(hasP2pdmaSymbol(files({ "/proc/kallsyms": `${symbols}0000 d p2pdma_pgmap_ops\n` })), true);
-  assert.is(hasP2pdmaSymbol(files({ "/proc/kallsyms": symbols })), false);
+  const answer = (text: string) => hasP2pdmaSymbol(files({ "/proc/kallsyms": text }));
+  assert.is(answer(`${symbols}ffffffff81000010 T pci_p2pdma_add_resource\n`), true);
+  assert.is(answer(symbols), false);
+  assert.is(answer(`${symbols}ffffffff81000010 t no_pci_p2pdma_add_resource_either\n`), false);
+  assert.is(answer(""), undefined);
   assert.is(hasP2pdmaSymbol(files({})), undefined);
 });
 
