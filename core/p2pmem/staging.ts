@@ -142,7 +142,8 @@ function notResident(provider: Provider, allocator: Allocator): P2pdmaError {
   );
 }
 
-function cutSlots(mapping: Mapping, chunkBytes: number, depth: number): MemoryRange[] {
+/** Slots of one chunk each, every one on a page of its own. */
+export function cutSlots(mapping: Mapping, chunkBytes: number, depth: number): MemoryRange[] {
   const stride = roundToPage(chunkBytes);
   return Array.from({ length: depth }, (_, slot) => ({
     mapping,
