@@ -111,6 +111,7 @@ function stage(env: CopyEnvironment, { request, src, dst, range }: CopyPlan, via
     via,
     provider: request.provider,
     allocator: request.allocator,
+    through: request.through,
     chunkBytes: request.chunkBytes,
     depth,
     leastDepth: least,

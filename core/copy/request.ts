@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Native } from "../../ffi/index.ts";
 import { usageError } from "../errors.ts";
+import type { HeldBuffer } from "../p2pmem/held-buffer.ts";
 import type { AllocatorKind } from "../p2pmem/providers.ts";
 import type { SystemView } from "../sysfs.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -25,6 +26,8 @@ export interface CopyRequest extends RangeRequest {
   readonly via: Via;
   readonly provider?: string | undefined;
   readonly allocator?: AllocatorKind | undefined;
+  /** Its memory is the staging buffer, and nothing else will do; see throughHeld(). */
+  readonly through?: HeldBuffer | undefined;
   readonly engine: EngineName;
   /** Bytes, a multiple of 4096. */
   readonly chunkBytes: number;
@@ -90,7 +93,7 @@ const MAX_CHUNK_BYTES = 1 << 30;
 
 /** What can be said of a request without looking at the machine. */
 export function checkShape(request: CopyRequest): void {
-  const { chunkBytes, depth, retries } = request;
+  const { chunkBytes, depth, retries, through } = request;
   if (chunkBytes <= 0 || chunkBytes % CHUNK_UNIT_BYTES !== 0 || chunkBytes > MAX_CHUNK_BYTES) {
     throw usageError(`--chunk ${chunkBytes} must be a multiple of ${CHUNK_UNIT_BYTES} up to 1 GiB`);
   }
@@ -99,12 +102,22 @@ export function checkShape(request: CopyRequest): void {
   }
   if (!Number.isInteger(retries) || retries < 0) throw usageError("--retries must be a whole number from 0");
   if (request.rate === 0n) throw usageError("--rate 0 would never end");
+  if (through && (request.via !== "p2p" || request.provider !== through.provider.bdf || request.allocator)) {
+    throw usageError(
+      `--through ${through.name} says whose memory it is: leave out --via, --provider and --allocator`,
+    );
+  }
   if (request.verify === "inline" && request.hash) {
     throw usageError("--verify=inline is the drive's own comparison, --hash goes through RAM: choose one");
   }
   if (request.engine === "sync" && request.ioPriority !== 0) {
     throw usageError("--nice is a property of io_uring requests: it can't go with --engine sync");
   }
+}
+
+/** The same copy through memory that is held already: peer-to-peer or not at all. */
+export function throughHeld(request: CopyRequest, through: HeldBuffer): CopyRequest {
+  return { ...request, via: "p2p", provider: through.provider.bdf, through };
 }
 
 /** What a copy does when nothing is said. */

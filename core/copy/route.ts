@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Native } from "../../ffi/index.ts";
 import { noPeerToPeer, P2pdmaError } from "../errors.ts";
+import type { HeldBuffer } from "../p2pmem/held-buffer.ts";
 import type { AllocatorKind, Provider } from "../p2pmem/providers.ts";
 import { type StagingBuffer, stageInP2pmem, stageInRam } from "../p2pmem/staging.ts";
 import type { Machine } from "../topo/index.ts";
@@ -17,6 +18,8 @@ export interface RouteRequest {
   /** PCI address or controller name; any provider when undefined. */
   readonly provider: string | undefined;
   readonly allocator: AllocatorKind | undefined;
+  /** Memory of that provider, to be used instead of taking more. */
+  readonly through?: HeldBuffer | undefined;
   readonly chunkBytes: number;
   readonly depth: number;
   /** Never fewer slots than this: a tail needs two. */
@@ -74,7 +77,9 @@ function tryCandidate(
   request: RouteRequest,
 ): Omit<Route, "rejected"> | P2pdmaError {
   const { provider } = candidate;
-  const staged = stageLowering(native, provider, request);
+  const staged = request.through
+    ? borrow(request.through, request)
+    : stageLowering(native, provider, request);
   if (staged instanceof P2pdmaError) return staged;
   const [slot] = staged.staging.slots;
   const refusal =
@@ -86,6 +91,20 @@ function tryCandidate(
   return noPeerToPeer("P2P_REFUSED", refusal);
 }
 
+/** As many slots of a held buffer as are asked for, or fewer where that is left to us. */
+function borrow(
+  held: HeldBuffer,
+  { chunkBytes, depth, leastDepth, mayLowerDepth }: RouteRequest,
+): { staging: StagingBuffer; depth: number } | P2pdmaError {
+  try {
+    const staging = held.lend(chunkBytes, depth, mayLowerDepth ? leastDepth : depth);
+    return { staging, depth: staging.slots.length };
+  } catch (error) {
+    if (error instanceof P2pdmaError) return error;
+    throw error;
+  }
+}
+
 /** Halves the depth until the buffer fits, when the user left it to us. */
 function stageLowering(
   native: Native,
@@ -94,10 +113,8 @@ function stageLowering(
 ): { staging: StagingBuffer; depth: number } | P2pdmaError {
   for (let depth = request.depth; ; depth = Math.max(request.leastDepth, Math.floor(depth / 2))) {
     try {
-      return {
-        staging: stageInP2pmem(native, provider, request.chunkBytes, depth, request.allocator),
-        depth,
-      };
+      const staging = stageInP2pmem(native, provider, request.chunkBytes, depth, request.allocator);
+      return { staging, depth };
     } catch (error) {
       if (!(error instanceof P2pdmaError)) throw error;
       const isFull = error.code === "NO_P2PMEM" && depth > request.leastDepth;
