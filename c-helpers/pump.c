@@ -52,6 +52,7 @@ static void read_cancel(struct p2p_pump *pump)
 
 	if (!cancel)
 		return;
+	pump->cancelled = true;
 	pump->stopping = true;
 	pump->aborting |= cancel != P2P_CANCEL_DRAIN;
 }
@@ -181,7 +182,7 @@ int p2p_pump_run(const struct p2p_pump_job *job)
 	close_pump(&pump);
 	if (ret)
 		return ret;
-	if (p2p_status_get(&pump.status->cancel) && has_chunks_left(&pump))
+	if (pump.cancelled && has_chunks_left(&pump))
 		return -ECANCELED;
 	if (pump.status->chunks_failed)
 		return -EIO;

@@ -46,6 +46,7 @@ struct p2p_pump {
 	uint32_t soft_errors;	/* of the completions being handled */
 	bool stopping;		/* start no new chunk */
 	bool aborting;		/* submit nothing at all */
+	bool cancelled;		/* by the caller, who may have taken it back since */
 	bool dropped;		/* a started chunk was given up */
 };
 

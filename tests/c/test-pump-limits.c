@@ -191,6 +191,26 @@ static void cancel_after_a_second(void)
 	__atomic_store_n(&watched->cancel, cancel_with, __ATOMIC_RELAXED);
 }
 
+static void cancel_and_take_back(void)
+{
+	__atomic_store_n(&watched->cancel, cancelled_at ? 0 : P2P_CANCEL_DRAIN, __ATOMIC_RELAXED);
+	cancelled_at = fake_now;
+}
+
+/* Chunks are missing by then, whatever the field says in the end. */
+static void stays_cancelled(void)
+{
+	struct fixture fixture;
+
+	open_watched(&fixture, 8);
+	cancelled_at = 0;
+	fake_plan.on_wait = cancel_and_take_back;
+	CHECK_EQ(p2p_pump_run(&fixture.job), -ECANCELED);
+	CHECK(fixture.status.chunks_done < 16);
+	CHECK_EQ(fixture.status.cancel, 0);
+	fixture_close(&fixture);
+}
+
 static void hears_cancel_while_held_back(void)
 {
 	struct fixture fixture;
@@ -314,6 +334,7 @@ int main(void)
 		{ "p2p_pump_run() holds the rate", holds_the_rate },
 		{ "p2p_pump_run() hears of a new rate", hears_of_a_new_rate },
 		{ "p2p_pump_run() hears cancel while held back", hears_cancel_while_held_back },
+		{ "p2p_pump_run() stays cancelled when that is taken back", stays_cancelled },
 		{ "p2p_pump_run() does not wait for nothing", does_not_wait_for_nothing },
 		{ "p2p_pump_run() keeps to the depth limit", keeps_to_the_depth },
 		{ "p2p_pump_run() hears of a new depth limit", hears_of_a_new_depth },
