@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Between the checks and the opening time passes, and somebody may have read a prompt meanwhile.
 import { type BigIntStats, fstatSync } from "node:fs";
+import type { OpenFile } from "../../ffi/index.ts";
 import { refused } from "../errors.ts";
 import { identityOf } from "../journal/identity.ts";
 import type { SystemView } from "../sysfs.ts";
@@ -13,13 +14,14 @@ import type { Files } from "./files.ts";
  * @throws P2pdmaError WRONG_IDENTITY, before anything is written
  */
 export function checkOpened(sys: SystemView, files: Files, src: Endpoint, dst: Endpoint): void {
-  for (const [file, end] of [
-    [files.src, src],
-    [files.dst, dst],
-  ] as const) {
-    const change = changeOf(sys, end, fstatSync(file.fd, { bigint: true }));
-    if (change) throw refused("WRONG_IDENTITY", `"${end.path}" is not what it was a moment ago: ${change}`);
-  }
+  checkOpenedEnd(sys, files.src, src);
+  checkOpenedEnd(sys, files.dst, dst);
+}
+
+/** The same for one end alone. */
+export function checkOpenedEnd(sys: SystemView, file: OpenFile, end: Endpoint): void {
+  const change = changeOf(sys, end, fstatSync(file.fd, { bigint: true }));
+  if (change) throw refused("WRONG_IDENTITY", `"${end.path}" is not what it was a moment ago: ${change}`);
 }
 
 function changeOf(sys: SystemView, end: Endpoint, stat: BigIntStats): string | undefined {

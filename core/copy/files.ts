@@ -29,9 +29,7 @@ export function openBoth(
 ): Files {
   const source = openReadable(native, src, isPeerToPeer);
   try {
-    const destination = openDirect(native, dst, destinationFlags(dst, isExclusive), isPeerToPeer);
-    if (dst.kind === "file") lock(native, destination);
-    return { src: source, dst: destination };
+    return { src: source, dst: openWritable(native, dst, isPeerToPeer, isExclusive) };
   } catch (error) {
     native.close(source);
     throw error;
@@ -64,6 +62,18 @@ function lock(native: Native, file: OpenFile): void {
     native.close(file);
     throw refused("IN_USE", `Cannot write "${file.path}": another program has it locked`, { cause: error });
   }
+}
+
+/** Opens one end for writing, claimed. Nothing is written yet. */
+export function openWritable(
+  native: Native,
+  dst: Endpoint,
+  isPeerToPeer: boolean,
+  isExclusive: boolean,
+): OpenFile {
+  const destination = openDirect(native, dst, destinationFlags(dst, isExclusive), isPeerToPeer);
+  if (dst.kind === "file") lock(native, destination);
+  return destination;
 }
 
 /** Opens one end for direct reading. */

@@ -39,23 +39,26 @@ export function probePeer(
   } catch (error) {
     if (!(error instanceof SyscallError)) throw error;
     if (error.syscall === "pread" && MEDIUM_ERRORS.includes(error.code)) return undefined;
-    return explain(error, endpoint, provider, expected);
+    return explainFailure(error, endpoint, provider, expected);
   }
 }
 
-function explain(
+/** What a failed transfer between an endpoint's drive and a provider's memory means, in words. */
+export function explainFailure(
   error: SyscallError,
   endpoint: Endpoint,
   provider: Provider,
   expected: Expectation | undefined,
 ): string {
   const client = endpoint.device?.client ?? endpoint.path;
-  if (error.syscall === "pread" && REFUSALS.includes(error.code)) {
+  const isTransfer = error.syscall === "pread" || error.syscall === "pwrite";
+  if (isTransfer && REFUSALS.includes(error.code)) {
     const why = expected?.verdict.mapType === "NOT_SUPPORTED" ? ` (${expected.reason})` : "";
     return `the kernel refuses DMA between ${client} (${endpoint.device?.name}) and p2pmem of ${provider.bdf} (${provider.name}): ${error.code}${why}`;
   }
-  if (error.syscall === "pread" && error.code === "EIO") {
-    return `${client} (${endpoint.device?.name}) failed a read into p2pmem of ${provider.bdf}: its CMB may not take data, or the medium is bad`;
+  if (isTransfer && error.code === "EIO") {
+    const what = error.syscall === "pread" ? "a read into" : "a write from";
+    return `${client} (${endpoint.device?.name}) failed ${what} p2pmem of ${provider.bdf}: its CMB may not take data, or the medium is bad`;
   }
   return `${error.syscall} of ${error.target}: ${error.code}`;
 }
