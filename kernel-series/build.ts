@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { mkdirSync } from "node:fs";
-import { pathToFileURL } from "node:url";
 import { type KernelImage, publish, readCached } from "./cache.ts";
-import { KernelBuildError } from "./errors.ts";
 import { buildFolder, cacheRoot, seriesFolder } from "./folders.ts";
 import { type Flavour, type InputOptions, kernelInputs, kernelKey } from "./inputs.ts";
 import { withInterrupts } from "./interrupts.ts";
@@ -66,23 +64,3 @@ export async function ensureKernel(options: BuildOptions = {}): Promise<KernelIm
     }),
   );
 }
-
-/** Builds the flavour named on the command line, "lab" if none is, and prints the path of the image. */
-async function main(flavour = "lab"): Promise<void> {
-  try {
-    if (flavour !== "lab" && flavour !== "debug")
-      throw new KernelBuildError(`There is no flavour "${flavour}"`);
-    const { bzImage } = await ensureKernel({ flavour });
-    process.stdout.write(`${bzImage}\n`);
-  } catch (error) {
-    if (!(error instanceof KernelBuildError)) throw error;
-    process.stderr.write(
-      `kernel: ${error.message}\n${error.hint === undefined ? "" : `hint: ${error.hint}\n`}`,
-    );
-    process.exitCode = error.exitCode;
-  }
-}
-
-// Not when this is part of the bundle, whose file has another name.
-const isProgram = import.meta.url === pathToFileURL(process.argv[1] ?? "").href;
-if (isProgram && import.meta.url.endsWith("/kernel-series/build.ts")) await main(process.argv[2]);

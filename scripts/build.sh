@@ -7,9 +7,12 @@ mkdir -p dist
 make -s -C c-helpers
 make -s -C lab/guest
 # The native binding stays outside the bundle: it finds its compiled part by its own path.
-node_modules/.bin/esbuild cli/main.ts --bundle --platform=node --target=node20 --format=esm \
-  --external:ffi-napi --external:ref-napi --outfile=dist/p2pdma.js --log-level=warning --legal-comments=none \
-  --banner:js='import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);'
-chmod +x dist/p2pdma.js
+node_modules/.bin/esbuild cli/main.ts --bundle --platform=node --target=node20 --format=cjs \
+  --external:ffi-napi --external:ref-napi --outfile=dist/bundle.cjs --log-level=warning --legal-comments=none \
+  --minify-whitespace --minify-syntax --define:import.meta.url=__moduleUrl \
+  --banner:js='const __moduleUrl = require("node:url").pathToFileURL(__filename).href;'
+echo '{ "type": "commonjs" }' >dist/package.json
+install -m 755 cli/start.cjs dist/p2pdma.js
+node scripts/compile-bundle.cjs
 mkdir -p dist/bin
 ln -sfn ../p2pdma.js dist/bin/p2pdma

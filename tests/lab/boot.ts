@@ -16,7 +16,7 @@ const REQUIRE_FOR_COMMONJS =
 
 /** Bundles a program of tests/lab/guest, since compiling is slow in the guest; answers the command to run it. */
 export function guestProgram(name: string): string[] {
-  const outfile = join(packageRoot(), "dist", `test-${name}-${process.pid}.js`);
+  const outfile = join(packageRoot(), "dist", `test-${name}-${process.pid}.mjs`);
   process.on("exit", () => rmSync(outfile, { force: true }));
   buildSync({
     entryPoints: [join(packageRoot(), "tests", "lab", "guest", `${name}.ts`)],

@@ -10,7 +10,7 @@ import type { RunReport } from "./report.ts";
 
 /** Bundles a program of tests/torture/guest, since compiling is slow in the guest; answers the command to run it. */
 function guestProgram(name: string): string[] {
-  const outfile = join(packageRoot(), "dist", `torture-${name}.js`);
+  const outfile = join(packageRoot(), "dist", `torture-${name}.mjs`);
   buildSync({
     entryPoints: [join(packageRoot(), "tests", "torture", "guest", `${name}.ts`)],
     ...{ outfile, bundle: true, platform: "node", format: "esm", target: "node20", logLevel: "warning" },
