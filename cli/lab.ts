@@ -66,6 +66,30 @@ Examples:
   p2pdma lab run --topology fast --latency 10ms -- p2pdma copy --length 64M --allow-write /dev/lab/A /dev/lab/B
   p2pdma lab run --trace trace.log -- p2pdma copy --length 1M --allow-write /dev/lab/A /dev/lab/B`;
 
+const SHELL_EXAMPLES = `
+The shell is $SHELL. Leaving it switches the machine off; what was written is gone, except in --share directories.
+
+Examples:
+  p2pdma lab shell
+  p2pdma lab shell --topology switch-acs --share results`;
+
+const LIST_EXAMPLES = `
+Examples:
+  p2pdma lab list
+  p2pdma lab list --json | jq -r '.topologies[].name'`;
+
+const BUILD_EXAMPLES = `
+The paths of both are printed. The kernel is built once, in about 7 minutes of CPU time, and kept.
+
+Examples:
+  p2pdma lab build`;
+
+const DEMO_EXAMPLES = `
+Takes a few seconds once the kernel is built. Nothing is left behind.
+
+Examples:
+  p2pdma lab demo`;
+
 function runCommand(): Command {
   return withMachineOptions(new Command("run"))
     .description("boot a machine, run COMMAND in it, and end with its exit code")
@@ -78,6 +102,7 @@ function runCommand(): Command {
 function shellCommand(): Command {
   return withMachineOptions(new Command("shell"))
     .description("boot a machine and open a shell in it")
+    .addHelpText("after", SHELL_EXAMPLES)
     .action((flags: RunFlags) => run([process.env.SHELL || "/bin/sh"], flags));
 }
 
@@ -85,6 +110,7 @@ function listCommand(): Command {
   return new Command("list")
     .description("list the machines that can be booted")
     .option("--json", "one JSON document on stdout")
+    .addHelpText("after", LIST_EXAMPLES)
     .action(({ json }: { json?: boolean }) => {
       process.stdout.write(json ? renderListJson() : renderList());
     });
@@ -93,6 +119,7 @@ function listCommand(): Command {
 function buildCommand(): Command {
   return new Command("build")
     .description("build what the lab needs, unless it is there: the guest's init and the kernel")
+    .addHelpText("after", BUILD_EXAMPLES)
     .action(async () => {
       process.stdout.write(`init    ${ensureGuestInit()}\n`);
       process.stdout.write(`kernel  ${await labKernel()}\n`);
@@ -102,6 +129,7 @@ function buildCommand(): Command {
 function demoCommand(): Command {
   return new Command("demo")
     .description("copy 64 MiB between two emulated drives through a CMB, and compare their images outside")
+    .addHelpText("after", DEMO_EXAMPLES)
     .action(async () => {
       const { runDemo } = await import("../lab/demo.ts");
       await runDemo((text) => process.stdout.write(`${text}\n`));

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds everything that runs: the C helper, the lab's guest init, the bundle.
+# Builds everything that runs: the C helper, the lab's guest init, the bundle, the manual.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mkdir -p dist
@@ -16,3 +16,4 @@ install -m 755 cli/start.cjs dist/p2pdma.js
 node scripts/compile-bundle.cjs
 mkdir -p dist/bin
 ln -sfn ../p2pdma.js dist/bin/p2pdma
+node_modules/.bin/tsx scripts/man.ts dist/man
