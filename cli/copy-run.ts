@@ -3,11 +3,12 @@ import { copy } from "../core/copy/copy.ts";
 import { dryRun } from "../core/copy/dry-run.ts";
 import { explainCopy } from "../core/copy/explain.ts";
 import type { Receipt } from "../core/copy/receipt.ts";
+import { hooksOf } from "../core/copy/reporter.ts";
 import type { CopyEnvironment, CopyHooks, CopyRequest } from "../core/copy/request.ts";
 import { type ResumeRequest, resume } from "../core/copy/resume.ts";
 import type { WritePermission } from "../core/copy/safety.ts";
 import { StopSwitch } from "../core/copy/stop.ts";
-import { P2pdmaError } from "../core/errors.ts";
+import { verdictOf } from "../core/copy/verdict.ts";
 import { ExitCode } from "../core/exit-codes.ts";
 import { SystemFiles } from "../core/sysfs.ts";
 import { native } from "../ffi/index.ts";
@@ -70,7 +71,7 @@ async function present(
   const signals = catchSignals(reporter);
   try {
     const receipt = await work(hooksFor(context, show, reporter, signals.stop));
-    const problem = receipt && problemOf(receipt);
+    const problem = receipt && verdictOf(receipt);
     reporter.end(problem?.exitCode ?? ExitCode.done, problem?.message ?? "done");
     if (receipt && show.json) context.out(`${JSON.stringify(receipt, null, 2)}\n`);
     else if (receipt && !show.quiet) context.out(renderReceipt(receipt));
@@ -92,42 +93,8 @@ export function hooksFor(
   return {
     stop,
     permit: (destination) => askPermission(context, environment(), destination, show.permission),
-    warn: reporter.warn,
-    onRoute: (route, plan) => {
-      const { src, dst, range, journalPath } = plan;
-      reporter.start({
-        ...{ source: src.path, destination: dst.path, lengthBytes: range.lengthBytes, journal: journalPath },
-      });
-      reporter.route(route);
-    },
-    onProgress: reporter.progress,
-    onCheckpoint: reporter.checkpoint,
+    ...hooksOf(reporter),
   };
-}
-
-/** A copy that came to its end may still not be what was wanted. */
-function problemOf({
-  source,
-  destination,
-  verification,
-  badRanges,
-  mapfile,
-}: Receipt): P2pdmaError | undefined {
-  if (verification && !verification.equal) {
-    const [first] = verification.differing;
-    const where = first ? `, first at byte ${first.dstOffset} (${first.lengthBytes} bytes)` : "";
-    const what = `"${destination.path}" differs from "${source.path}" after the copy${where}`;
-    return new P2pdmaError("DATA_DIFFER", ExitCode.dataDiffer, what);
-  }
-  if (badRanges.length === 0) return undefined;
-  const bytes = badRanges.reduce((sum, { lengthBytes }) => sum + BigInt(lengthBytes), 0n);
-  const what = `${bytes} bytes in ${badRanges.length} ranges of "${source.path}" could not be copied`;
-  return new P2pdmaError(
-    "BAD_RANGES",
-    ExitCode.badRanges,
-    what,
-    mapfile ? { hint: `they are listed in ${mapfile}` } : {},
-  );
 }
 
 /** The first SIGINT or SIGTERM lets what is in flight finish, the second starts nothing more. */

@@ -30,12 +30,16 @@ export interface ErrorDetails {
   /** What the user can do next, one line. */
   readonly hint?: string;
   readonly cause?: unknown;
+  /** The journal that a copy can be resumed from. */
+  readonly journal?: string;
 }
 
 /** An error meant for the user: a stable code, the process's exit code, and maybe a hint. */
 export class P2pdmaError extends Error {
   override readonly name = "P2pdmaError";
   readonly hint: string | undefined;
+  /** The journal that the copy can be resumed from; undefined where there is none. */
+  readonly journal: string | undefined;
 
   constructor(
     readonly code: ErrorCode,
@@ -45,6 +49,7 @@ export class P2pdmaError extends Error {
   ) {
     super(message, { cause: details.cause });
     this.hint = details.hint;
+    this.journal = details.journal;
   }
 }
 

@@ -21,7 +21,7 @@ export async function conclude(
   const isOurs = error instanceof P2pdmaError && error.code !== "COPY_FAILED";
   const [code, exit] = isOurs ? [error.code, error.exitCode] : (["STOPPED", ExitCode.stopped] as const);
   const hint = `p2pdma resume ${keeper.path} goes on from there`;
-  return new P2pdmaError(code, exit, error.message, { hint, cause: error });
+  return new P2pdmaError(code, exit, error.message, { hint, cause: error, journal: keeper.path });
 }
 
 /** Exit code 6 promises that the copy can go on. */

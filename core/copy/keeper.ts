@@ -13,7 +13,7 @@ import {
   readJournal,
   renderJournal,
 } from "../journal/journal.ts";
-import { isAlive, ownProcess } from "../journal/owner.ts";
+import { isAtWork, ownProcess } from "../journal/owner.ts";
 import { journalDirectory, removeLeftovers, replaceFile } from "../journal/store.ts";
 import type { SystemView } from "../sysfs.ts";
 import { VERSION } from "../version.ts";
@@ -199,7 +199,7 @@ function checkReplaceable(
 ): void {
   const old = readOld(path, request, hooks);
   if (!old) return;
-  if (old.state !== "done" && isAlive(sys, old.process)) throw inUse(path, old.process.pid);
+  if (isAtWork(sys, old)) throw inUse(path, old.process.pid);
   if (old.state === "done" || request.restart) return;
   const hint = `p2pdma resume ${path} goes on with it; --restart begins anew`;
   if (request.path !== undefined)

@@ -12,7 +12,7 @@ import {
   sourceChanges,
 } from "../journal/identity.ts";
 import { dataExtents, durableChunks, type Journal, readJournal } from "../journal/journal.ts";
-import { isAlive } from "../journal/owner.ts";
+import { isAtWork } from "../journal/owner.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { runJob } from "./job.ts";
 import { inUse } from "./keeper.ts";
@@ -42,7 +42,7 @@ export async function resume(
   const path = resolvePath(given);
   const journal = readJournal(path);
   if (journal.state === "done") return undefined;
-  if (isAlive(env.sys, journal.process)) throw inUse(path, journal.process.pid);
+  if (isAtWork(env.sys, journal)) throw inUse(path, journal.process.pid);
   const request = { ...requestOf(env, journal, path), ...override };
   const permit = async (dst: Endpoint) => {
     checkDestination(journal.destination, identityOf(env.sys, dst));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 import type { CancelMode } from "../../ffi/index.ts";
 
-export type StopReason = "SIGINT" | "SIGTERM" | "time";
+export type StopReason = "SIGINT" | "SIGTERM" | "time" | "caller";
 
 /** Anything at work that can be told to end. */
 export interface Stoppable {
   cancel(mode: CancelMode): void;
 }
 
-/** How a copy is told from outside to stop: by a signal, or because its time is up. */
+/** How a copy is told from outside to stop: by a signal, by who called it, or because its time is up. */
 export class StopSwitch {
   #mode: CancelMode | undefined;
   #reason: StopReason | undefined;

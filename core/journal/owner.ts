@@ -18,6 +18,11 @@ export function isAlive(sys: SystemView, owner: Owner): boolean {
   return owner.bootId === bootIdOf(sys) && startTicksOf(sys, owner.pid) === owner.startTicks;
 }
 
+/** True while a copy writes this journal. One that has ended it may live on: a session, a program that uses the library. */
+export function isAtWork(sys: SystemView, { state, process }: Pick<Journal, "state" | "process">): boolean {
+  return state === "running" && isAlive(sys, process);
+}
+
 function bootIdOf(sys: SystemView): string {
   return sys.text("/proc/sys/kernel/random/boot_id") ?? "unknown";
 }
