@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { ExitCode } from "../core/exit-codes.ts";
-import { parseKernelConfig } from "../core/kernel/index.ts";
+import { parseKernelConfig, readConfigFile } from "../core/kernel/index.ts";
 import {
   type FragmentName,
   fragmentText,
@@ -10,7 +10,6 @@ import {
   renderFragment,
 } from "../kernel-series/fragment.ts";
 import type { CliContext } from "./context.ts";
-import { readText } from "./kernel-status.ts";
 
 export interface ConfigOptions {
   readonly merge?: string;
@@ -33,7 +32,7 @@ export function showConfig(context: CliContext, name: string, { merge, json }: C
 }
 
 function readConfig(path: string): Map<string, string> {
-  const { values } = parseKernelConfig(readText(path), path);
+  const { values } = parseKernelConfig(readConfigFile(path), path);
   return new Map([...values].map(([name, value]) => [`CONFIG_${name}`, value]));
 }
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { usageError } from "../core/errors.ts";
 import {
   examineConfig,
   examineRunning,
@@ -10,6 +8,7 @@ import {
   judgeUses,
   openSourceTree,
   parseKernelConfig,
+  readConfigFile,
   readRunningKernel,
   type Verdict,
 } from "../core/kernel/index.ts";
@@ -50,7 +49,7 @@ export function kernelStatus({ source, config }: StatusOptions): KernelStatus {
     return settle("source", resolve(source), tree.version(), examineSource(tree));
   }
   if (config !== undefined) {
-    const parsed = parseKernelConfig(readText(config), config);
+    const parsed = parseKernelConfig(readConfigFile(config), config);
     return settle("config", resolve(config), parsed.release, examineConfig(parsed));
   }
   const kernel = readRunningKernel(new SystemFiles());
@@ -64,13 +63,4 @@ function settle(
   findings: readonly Finding[],
 ): KernelStatus {
   return { kind, path, version: version ?? null, uses: judgeUses(findings), findings };
-}
-
-/** @throws P2pdmaError USAGE when the file can't be read */
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (cause) {
-    throw usageError(`Cannot read "${path}": ${(cause as NodeJS.ErrnoException).code}`);
-  }
 }

@@ -8,9 +8,15 @@ export function examineConfig(config: KernelConfig): Finding[] {
   return features.map((feature) => judge(feature, config));
 }
 
-function judge(feature: Feature, { release, values }: KernelConfig): Finding {
-  const off = missingOption(values, feature.options);
+function judge(feature: Feature, { release, isComplete, values }: KernelConfig): Finding {
+  const silent = isComplete ? [] : feature.options.flat().filter((name) => !values.has(name));
+  const maybe = new Map([...values, ...silent.map((name) => [name, "y"] as const)]);
+  const off = missingOption(maybe, feature.options);
   if (off) return { feature, state: "absent", evidence: `${off} is off`, off };
+  const open = missingOption(values, feature.options);
+  if (open) {
+    return { feature, state: "unknown", evidence: `${open} is not mentioned, and this is no whole .config` };
+  }
   if (feature.isOption) {
     const names = feature.options.flat().filter((name) => ["y", "m"].includes(values.get(name) ?? "n"));
     const list = names.map((name) => `CONFIG_${name}=${values.get(name)}`).join(" ");

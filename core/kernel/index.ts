@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+export { readConfigFile } from "./config-file.ts";
 export { examineConfig } from "./config-status.ts";
 export * from "./feature.ts";
 export { features } from "./features/index.ts";

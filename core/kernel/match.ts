@@ -42,19 +42,19 @@ function matchWithout(tree: SourceTree, probe: FunctionProbe | TextProbe): Sight
 function matchFunction(tree: SourceTree, probe: FunctionProbe): Sight {
   const names = typeof probe.fn === "string" ? [probe.fn] : probe.fn;
   const what = names.map((name) => `${name}()`).join(" or ");
-  let partial: string | undefined;
+  let partial: Sight | undefined;
   const found = search(tree, probe.in, names, ({ path, code }) => {
     for (const name of names) {
       const definition = findFunction(code, name);
       if (!definition) continue;
       const where = `${path}:${definition.line} ${name}()`;
       if (fits(definition, probe)) return where;
-      partial ??= where;
+      partial ??= without(tree, path, where);
     }
     return undefined;
   });
   if (found) return { state: "present", where: found };
-  if (partial) return { state: "absent", where: `${partial} is without it` };
+  if (partial) return partial;
   return missing(tree, probe.in, what);
 }
 
@@ -63,17 +63,17 @@ function fits(definition: Definition, { parameters, body }: FunctionProbe): bool
 }
 
 function matchField(tree: SourceTree, probe: FieldProbe): Sight {
-  let seen: string | undefined;
+  let seen: Sight | undefined;
   const found = search(tree, probe.in, [probe.variable], ({ path, code }) => {
     const definition = findInitialiser(code, probe.variable);
     if (!definition) return undefined;
     const where = `${path}:${definition.line} ${probe.variable}`;
     if (probe.sets.test(definition.body)) return where;
-    seen ??= where;
+    seen ??= without(tree, path, where);
     return undefined;
   });
   if (found) return { state: "present", where: found };
-  if (seen) return { state: "absent", where: `${seen} is without it` };
+  if (seen) return seen;
   return missing(tree, probe.in, probe.variable);
 }
 
@@ -117,11 +117,22 @@ function search(
   return undefined;
 }
 
+/** Something was found where it belongs, but is not as it should be. */
+function without(tree: SourceTree, path: string, where: string): Sight {
+  if (tree.isCut(path)) return { state: "unknown", where: `${where} is without it, but ${path} is cut off` };
+  return { state: "absent", where: `${where} is without it` };
+}
+
 /** Absent only where somebody looked: of a tree that lacks the files nothing can be told. */
 function missing(tree: SourceTree, paths: readonly string[], what: string): Sight {
   const looked = paths.filter((path) => tree.text(path) !== undefined);
+  const cut = looked.find((path) => tree.isCut(path));
+  if (cut) return { state: "unknown", where: `no ${what} in ${cut}, which is cut off` };
   if (looked.length > 0) return { state: "absent", where: `no ${what} in ${looked.join(", ")}` };
-  return { state: "unknown", where: `there is no ${paths.join(" or ")} to look for ${what}` };
+  return {
+    state: "unknown",
+    where: `there is no ${paths.join(" or ")} that can be read, to look for ${what}`,
+  };
 }
 
 function word(text: string): string {

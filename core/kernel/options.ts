@@ -9,6 +9,8 @@ export interface KernelConfig {
   readonly source: string;
   /** `6.12.117`, from its header; undefined when it has none. */
   readonly release: string | undefined;
+  /** It has the kernel's own header, and its end: what it does not mention is off. A defconfig leaves out a lot. */
+  readonly isComplete: boolean;
   /** Name without `CONFIG_` to value; `n` for what is off. */
   readonly values: ReadonlyMap<string, string>;
 }
@@ -23,7 +25,7 @@ export function parseKernelConfig(text: string, source: string): KernelConfig {
     );
   }
   const release = /^# Linux\/\S+ (\S+) Kernel Configuration$/m.exec(text)?.[1];
-  return { source, release, values };
+  return { source, release, isComplete: release !== undefined && text.endsWith("\n"), values };
 }
 
 /** The first option needed that is neither compiled in nor a module: `CONFIG_PCI_P2PDMA`. */

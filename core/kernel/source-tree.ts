@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { type Dirent, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import { usageError } from "../errors.ts";
 import { codeOf } from "./c-code.ts";
@@ -33,6 +33,11 @@ export class SourceTree {
     return this.texts.get(path);
   }
 
+  /** Whether the file ends within a line, as one does that was cut off: what is not in it may have been. */
+  isCut(path: string): boolean {
+    return this.text(path)?.endsWith("\n") === false;
+  }
+
   /** All C files and headers below the folder of `path`, as paths; empty when there is no such folder. */
   around(path: string): readonly string[] {
     const folder = posix.dirname(path);
@@ -54,9 +59,7 @@ export class SourceTree {
 /** @throws P2pdmaError USAGE when the directory is no kernel source */
 export function openSourceTree(directory: string): SourceTree {
   const hint = "name the top directory of an unpacked kernel source, the one with Makefile, Kconfig and mm/";
-  if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) {
-    throw usageError(`"${directory}" is no directory`, hint);
-  }
+  if (!isDirectory(directory)) throw usageError(`"${directory}" is no directory`, hint);
   const tree = new SourceTree(directory);
   const isKernel =
     tree.version() !== undefined &&
@@ -65,20 +68,37 @@ export function openSourceTree(directory: string): SourceTree {
   return tree;
 }
 
-function listSources(root: string, folder: string): string[] {
+/** @throws P2pdmaError USAGE when nobody can tell: no permission, links in a circle */
+function isDirectory(path: string): boolean {
   try {
-    return readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.[ch]$/.test(name))
-      .sort()
-      .map((name) => posix.join(folder, name));
+    return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+  } catch (cause) {
+    throw usageError(`Cannot look into "${path}": ${(cause as NodeJS.ErrnoException).code}`);
+  }
+}
+
+/** Links to folders are not followed: they may lead in circles, as readdir's own recursion would. */
+function listSources(root: string, folder: string): string[] {
+  return entries(join(root, folder)).flatMap((entry) => {
+    const path = posix.join(folder, entry.name);
+    if (entry.isDirectory()) return listSources(root, path);
+    return /\.[ch]$/.test(entry.name) ? [path] : [];
+  });
+}
+
+function entries(folder: string): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch {
     return [];
   }
 }
 
+/** A file that is empty, or no text, tells as little as one that is not there or can't be read. */
 function read(path: string): string | undefined {
   try {
-    return readFileSync(path, "utf8");
+    const text = readFileSync(path, "utf8");
+    return text === "" || text.includes("\0") ? undefined : text;
   } catch {
     return undefined;
   }

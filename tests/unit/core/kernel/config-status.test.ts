@@ -65,6 +65,21 @@ test("without a version in the header nothing is concluded from it", () => {
   assert.match(evidence("sysfs-allocate"), /version is not known/);
 });
 
+test("what a defconfig, or a file that was cut off, does not mention can't be told", () => {
+  const defconfig = "CONFIG_PCI_P2PDMA=y\n# CONFIG_ZONE_DEVICE is not set\nCONFIG_EXT4_FS=m\n";
+  const { state, evidence } = examine(defconfig);
+  assert.equal(
+    [state("p2pdma"), state("zone-device"), state("file-systems")],
+    ["present", "absent", "present"],
+  );
+  assert.is(state("nvmet-p2pmem"), "unknown");
+  assert.match(evidence("nvmet-p2pmem"), /^CONFIG_NVME_TARGET is not mentioned/);
+  const whole = withP2pdma(debian("6.12"));
+  const before = whole.indexOf("CONFIG_INFINIBAND") + 5;
+  assert.is(examine(whole.slice(0, before)).state("rdma-check"), "unknown");
+  assert.is(examine(whole.replace(/^CONFIG_INFINIBAND=.*\n/m, "")).state("rdma-check"), "absent");
+});
+
 test("one of several options is enough", () => {
   const none = debian("6.12").replace(/^CONFIG_(EXT4|XFS)_FS=m$/gm, "");
   assert.is(examine(`${none}CONFIG_XFS_FS=y\n`).state("file-systems"), "present");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -31,7 +31,12 @@ const text: Probe = { code: /\bhelper\b/, in: ["drivers/pci/p2pdma.c"] };
 
 const rows: [string, Record<string, string>, Probe, string][] = [
   ["a function where it belongs", { "drivers/pci/p2pdma.c": FN }, fn, "present"],
-  ["a function in another file", { "drivers/pci/p2pdma.c": "", "drivers/pci/dma/new.c": FN }, fn, "present"],
+  [
+    "a function in another file",
+    { "drivers/pci/p2pdma.c": "\n", "drivers/pci/dma/new.c": FN },
+    fn,
+    "present",
+  ],
   ["a function whose file is gone", { "drivers/pci/dma/new.c": FN }, fn, "present"],
   ["a function in a comment", { "drivers/pci/p2pdma.c": `/*\n${FN}*/\n` }, fn, "absent"],
   ["a disabled function", { "drivers/pci/p2pdma.c": `#if 0\n${FN}#endif\n` }, fn, "absent"],
@@ -44,6 +49,12 @@ const rows: [string, Record<string, string>, Probe, string][] = [
     "absent",
   ],
   ["a parameter that is not there", { "drivers/pci/p2pdma.c": FN }, parameters, "absent"],
+  ["a file that is empty", { "drivers/pci/p2pdma.c": "" }, fn, "unknown"],
+  ["a file that is no text", { "drivers/pci/p2pdma.c": `\0${FN}` }, fn, "unknown"],
+  ["a file that is cut off", { "drivers/pci/p2pdma.c": "int other(int" }, fn, "unknown"],
+  ["a function that is cut off", { "drivers/pci/p2pdma.c": FN.slice(0, 25) }, body, "unknown"],
+  ["what stands before the cut", { "drivers/pci/p2pdma.c": `${FN}int oth` }, body, "present"],
+  ["a file with DOS line ends", { "drivers/pci/p2pdma.c": FN.replaceAll("\n", "\r\n") }, body, "present"],
   ["a tree without the file", { "mm/gup.c": FN }, fn, "unknown"],
   ["a member that is set", { "drivers/pci/p2pdma.c": OPS }, field, "present"],
   ["a member that is not set", { "drivers/pci/p2pdma.c": OPS.replace(".mmap", ".open") }, field, "absent"],
@@ -70,7 +81,7 @@ const rows: [string, Record<string, string>, Probe, string][] = [
   ],
   [
     "what must not be there and is not",
-    { "drivers/pci/p2pdma.c": "" },
+    { "drivers/pci/p2pdma.c": "\n" },
     { without: { fn: "maps", in: ["drivers/pci/p2pdma.c"] } },
     "present",
   ],
@@ -88,7 +99,7 @@ const rows: [string, Record<string, string>, Probe, string][] = [
   ],
   [
     "any of which one cannot be seen",
-    { "drivers/pci/p2pdma.c": "" },
+    { "drivers/pci/p2pdma.c": "\n" },
     { any: [fn, { code: /x/, in: ["mm/gup.c"] }] },
     "unknown",
   ],
@@ -98,12 +109,23 @@ for (const [what, files, probe, state] of rows) {
 }
 
 test("matchProbe() says where", () => {
-  const moved = tree({ "drivers/pci/p2pdma.c": "", "drivers/pci/dma/new.c": `\n\n${FN}` });
+  const moved = tree({ "drivers/pci/p2pdma.c": "\n", "drivers/pci/dma/new.c": `\n\n${FN}` });
   assert.is(matchProbe(moved, fn).where, "drivers/pci/dma/new.c:3 maps()");
   assert.match(
-    matchProbe(tree({ "drivers/pci/p2pdma.c": "" }), fn).where,
+    matchProbe(tree({ "drivers/pci/p2pdma.c": "\n" }), fn).where,
     /no maps\(\) in drivers\/pci\/p2pdma\.c/,
   );
+});
+
+test("matchProbe() does not follow links in circles, and reads a link to a file", () => {
+  const linked = tree({ "drivers/pci/dma/new.c": FN, "drivers/nvme/x.h": "" });
+  const folder = join(linked.root, "drivers/pci");
+  symlinkSync("..", join(folder, "up"));
+  symlinkSync("p2pdma.c", join(folder, "p2pdma.c"));
+  assert.is(matchProbe(linked, fn).where, "drivers/pci/dma/new.c:1 maps()");
+  renameSync(join(folder, "dma/new.c"), join(linked.root, "elsewhere.c"));
+  symlinkSync("../../elsewhere.c", join(folder, "linked.c"));
+  assert.is(matchProbe(new SourceTree(linked.root), fn).where, "drivers/pci/linked.c:1 maps()");
 });
 
 test("openSourceTree() refuses what is no kernel source", () => {
@@ -118,6 +140,9 @@ test("openSourceTree() refuses what is no kernel source", () => {
     );
   }
   assert.throws(() => openSourceTree("/nowhere"), /no directory/);
+  const circle = join(scratch, "circle");
+  symlinkSync("circle", circle);
+  assert.throws(() => openSourceTree(circle), /Cannot look into ".*circle": ELOOP/);
 });
 
 test("SourceTree.version() is what the Makefile says", () => {
