@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { ioctl, type OpenFile } from "./files.ts";
 import { bufferAddress } from "./load.ts";
+import { type MemoryRange, rangeAddress } from "./memory.ts";
 
 /** One NVMe command for passthrough; what is left out is 0. */
 export interface NvmeCommand {
@@ -14,6 +15,8 @@ export interface NvmeCommand {
   readonly cdw15?: number;
   /** Read or written by the drive, as the opcode says. */
   readonly data?: Buffer;
+  /** The same in mapped memory, p2pmem too: instead of `data`. */
+  readonly memory?: MemoryRange;
 }
 
 /** _IOWR('N', 0x41 or 0x43, struct nvme_passthru_cmd) */
@@ -36,12 +39,13 @@ export function nvmeIoCommand(file: OpenFile, command: NvmeCommand): number {
 }
 
 function send(file: OpenFile, request: number, command: NvmeCommand): number {
-  const { data } = command;
+  const { data, memory } = command;
+  const address = memory ? rangeAddress(memory) : data ? bufferAddress(data) : 0;
   const out = Buffer.alloc(COMMAND_BYTES);
   out.writeUInt8(command.opcode, 0);
   out.writeUInt32LE(command.nsid ?? 0, 4);
-  out.writeBigUInt64LE(data ? BigInt(bufferAddress(data)) : 0n, 24);
-  out.writeUInt32LE(data?.length ?? 0, 36);
+  out.writeBigUInt64LE(BigInt(address), 24);
+  out.writeUInt32LE(memory?.lengthBytes ?? data?.length ?? 0, 36);
   const { cdw10, cdw11, cdw12, cdw13, cdw14, cdw15 } = command;
   for (const [index, word] of [cdw10, cdw11, cdw12, cdw13, cdw14, cdw15].entries()) {
     out.writeUInt32LE((word ?? 0) >>> 0, 40 + index * 4);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One transfer between a held buffer and a device, by the device's own DMA.
-import { type MemoryRange, PAGE_BYTES, SyscallError } from "../../ffi/index.ts";
+import { type MemoryRange, type OpenFile, PAGE_BYTES, SyscallError } from "../../ffi/index.ts";
 import { expectOf } from "../copy/candidates.ts";
 import { checkOpenedEnd } from "../copy/claim.ts";
 import { type Endpoint, readDestination, readSource } from "../copy/endpoint.ts";
@@ -14,15 +14,25 @@ import type { HeldBuffer } from "../p2pmem/held-buffer.ts";
 import type { PassWatch } from "../p2pmem/memtest-pass.ts";
 import { readMachine } from "../topo/index.ts";
 
-export interface TransferRequest {
+/** What is moved: part of a held buffer, and a place on a device. */
+export interface TransferSpan {
   readonly buffer: HeldBuffer;
-  /** Block device, partition, or existing file; also `serial:…` or `wwid:…`. */
-  readonly device: string;
   /** Bytes, multiples of the device's block size. */
   readonly deviceOffset: bigint;
   readonly bufferOffset: bigint;
   /** Undefined goes to the end of the buffer. */
   readonly length: bigint | undefined;
+}
+
+export interface TransferRequest extends TransferSpan {
+  /** Block device, partition, or existing file; also `serial:…` or `wwid:…`. */
+  readonly device: string;
+}
+
+/** An endpoint that is open for direct I/O. */
+export interface OpenEnd {
+  readonly end: Endpoint;
+  readonly file: OpenFile;
 }
 
 export interface WriteRequest extends TransferRequest {
@@ -47,17 +57,28 @@ export async function readInto(
   watch: PassWatch,
 ): Promise<Transfer> {
   const end = readSource(env.sys, env.native, request.device);
-  const bytes = checkTransfer(end, request);
+  checkTransfer(end, request);
   const file = openReadable(env.native, end, true);
   try {
     checkOpenedEnd(env.sys, file, end);
-    await move(env, request, end, bytes, watch, (range, offset) => {
-      if (env.native.readFully(file, range, offset) < range.lengthBytes) throw endedEarly(end);
-    });
+    return { path: end.path, bytes: await readOpened(env, { end, file }, request, watch) };
   } finally {
     env.native.close(file);
   }
-  return { path: end.path, bytes };
+}
+
+/** The same from what is open already. @returns how many bytes */
+export async function readOpened(
+  env: CopyEnvironment,
+  { end, file }: OpenEnd,
+  span: TransferSpan,
+  watch: PassWatch,
+): Promise<bigint> {
+  const bytes = checkTransfer(end, span);
+  await move(env, span, end, bytes, watch, (range, offset) => {
+    if (env.native.readFully(file, range, offset) < range.lengthBytes) throw endedEarly(end);
+  });
+  return bytes;
 }
 
 /**
@@ -71,7 +92,7 @@ export async function writeFrom(
 ): Promise<Transfer> {
   const end = readDestination(env.sys, env.native, request.device);
   if (!end.exists) throw noSuchFile(end);
-  const bytes = checkTransfer(end, request);
+  checkTransfer(end, request);
   checkDestination(env, end, request.overwrite);
   await request.permit(end);
   // Somebody may have read a prompt for minutes.
@@ -79,19 +100,29 @@ export async function writeFrom(
   const file = openWritable(env.native, end, true, needsExclusive(request.overwrite));
   try {
     checkOpenedEnd(env.sys, file, end);
-    await move(env, request, end, bytes, watch, (range, offset) =>
-      env.native.writeFully(file, range, offset),
-    );
-    await env.native.flush(file);
+    return { path: end.path, bytes: await writeOpened(env, { end, file }, request, watch) };
   } finally {
     env.native.close(file);
   }
-  return { path: end.path, bytes };
 }
 
-async function move(
+/** The same to what is open already. @returns how many bytes */
+export async function writeOpened(
   env: CopyEnvironment,
-  { buffer, deviceOffset, bufferOffset }: TransferRequest,
+  { end, file }: OpenEnd,
+  span: TransferSpan,
+  watch: PassWatch,
+): Promise<bigint> {
+  const bytes = checkTransfer(end, span);
+  await move(env, span, end, bytes, watch, (range, offset) => env.native.writeFully(file, range, offset));
+  await env.native.flush(file);
+  return bytes;
+}
+
+/** Goes over a part of a buffer in pieces, between which signals are heard. */
+export async function move(
+  env: CopyEnvironment,
+  { buffer, deviceOffset, bufferOffset }: TransferSpan,
   end: Endpoint,
   bytes: bigint,
   { abort, onBytes }: PassWatch,
@@ -117,9 +148,9 @@ async function move(
 }
 
 /** Peer-to-peer or not at all, whole blocks, inside both. @returns how many bytes */
-function checkTransfer(
+export function checkTransfer(
   end: Endpoint,
-  { buffer, deviceOffset, bufferOffset, length }: TransferRequest,
+  { buffer, deviceOffset, bufferOffset, length }: TransferSpan,
 ): bigint {
   if (end.peerProblem) {
     throw noPeerToPeer(
