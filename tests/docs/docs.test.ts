@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Runs every command of the documents and compares what it prints with what they show.
+//   node --import tsx tests/docs/docs.test.ts [--show] [DOCUMENT...]
+
+import { readFileSync } from "node:fs";
+import { test } from "uvu";
+import { packageRoot } from "../../lab/package-root.ts";
+import { type Block, readDocument } from "./blocks.ts";
+import { allDocuments } from "./documents.ts";
+import { openPlace, placeName } from "./places.ts";
+import { runBlock, type StepResult } from "./run-block.ts";
+
+const AT_A_TIME = 2;
+
+const args = process.argv.slice(2);
+const shows = args.includes("--show");
+const named = args.filter((arg) => !arg.startsWith("-"));
+const documents = named.length > 0 ? named : allDocuments();
+const read = documents.map((name) => readDocument(name, readFileSync(`${packageRoot()}/${name}`, "utf8")));
+
+for (const problem of read.flatMap(({ problems }) => problems)) {
+  test(problem, () => {
+    throw new Error(problem);
+  });
+}
+
+const blocks = read.flatMap((document) => document.blocks);
+for (const block of blocks.filter(({ directive }) => directive.where === "skip")) skip(block);
+await runAll(groups(blocks.filter(({ directive }) => directive.where !== "skip")));
+test.run();
+
+function skip({ document, steps, directive }: Block): void {
+  for (const { line, command } of steps) {
+    console.log(`# skip: ${document}:${line} ${command}: ${directive.reason}`);
+    test.skip(`${document}:${line} ${command}`, () => {});
+  }
+}
+
+/** Blocks that share a place run in it in the order of their document. What changes the sources runs first and alone. */
+function groups(all: readonly Block[]): Block[][] {
+  const byPlace = new Map<string, Block[]>();
+  for (const block of all) {
+    const name = `${block.document} ${placeName(block.directive)}`;
+    byPlace.set(name, [...(byPlace.get(name) ?? []), block]);
+  }
+  return [...byPlace.values()].sort((a, b) => Number(isInPackage(b)) - Number(isInPackage(a)));
+}
+
+function isInPackage([block]: readonly Block[]): boolean {
+  return block?.directive.folder === "package";
+}
+
+async function runAll(queue: Block[][]): Promise<void> {
+  const alone = queue.filter(isInPackage);
+  const others = queue.filter((group) => !isInPackage(group));
+  for (const group of alone) await runGroup(group);
+  const worker = async () => {
+    for (let group = others.shift(); group; group = others.shift()) await runGroup(group);
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+}
+
+async function runGroup(group: readonly Block[]): Promise<void> {
+  const [first] = group;
+  if (!first) return;
+  const place = await openPlace(first.directive);
+  try {
+    for (const block of group) for (const result of await runBlock(block, place)) report(block, result);
+  } finally {
+    await place.close();
+  }
+}
+
+function report({ document }: Block, { step, output, problem }: StepResult): void {
+  const [firstLine] = step.command.split("\n", 1);
+  const name = `${document}:${step.line} ${firstLine}`;
+  if (shows) console.log(`--- ${name}\n${output}`);
+  test(name, () => {
+    if (problem !== undefined) throw Object.assign(new Error(problem), { stack: "" });
+  });
+}
