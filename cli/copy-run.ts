@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { resolve } from "node:path";
 import { copy } from "../core/copy/copy.ts";
 import { dryRun } from "../core/copy/dry-run.ts";
 import { explainCopy } from "../core/copy/explain.ts";
@@ -10,6 +11,7 @@ import type { WritePermission } from "../core/copy/safety.ts";
 import { StopSwitch } from "../core/copy/stop.ts";
 import { verdictOf } from "../core/copy/verdict.ts";
 import { ExitCode } from "../core/exit-codes.ts";
+import { readJournal } from "../core/journal/journal.ts";
 import { SystemFiles } from "../core/sysfs.ts";
 import { native } from "../ffi/index.ts";
 import type { CliContext } from "./context.ts";
@@ -40,8 +42,10 @@ export async function runResume(
 ): Promise<void> {
   await present(context, show, async (hooks) => {
     const receipt = await resume(environment(), request, hooks);
-    if (!receipt) context.err(`p2pdma: nothing to do: the copy of "${request.journal}" is finished\n`);
-    return receipt;
+    if (receipt) return receipt;
+    context.err(`p2pdma: nothing to do: the copy of "${request.journal}" is finished\n`);
+    if (show.json) context.out(`${JSON.stringify(readJournal(resolve(request.journal)), null, 2)}\n`);
+    return undefined;
   });
 }
 

@@ -10,8 +10,9 @@ export function renderDryRun(plan: DryRun, destinationLines: readonly string[]):
   const length = `${lengthBytes} bytes (${formatBytes(BigInt(lengthBytes))})`;
   const holes = holeBytes === "0" ? "" : `, of which ${holeBytes} are holes and not moved`;
   const rows = renderRows([
-    ["source", `${source.path} (${source.description}) from byte ${source.startBytes}`],
-    ["length", `${length}${holes}, to byte ${destination.startBytes}`],
+    ["source", `${source.path} (${source.description}), read from byte ${source.startBytes}`],
+    ["to", `${destination.path}, written from byte ${destination.startBytes}`],
+    ["length", `${length}${holes}`],
     ["requests", `${formatBytes(plan.chunkBytes)} each, ${plan.depth} in flight to begin with`],
     ["journal", plan.journal ?? "none"],
     ...plan.warnings.map((text) => ["note", text] as const),

@@ -110,14 +110,18 @@ export function checkShape(request: CopyRequest): void {
   if (request.verify === "inline" && request.hash) {
     throw usageError("--verify=inline is the drive's own comparison, --hash goes through RAM: choose one");
   }
+  if (request.via === "nvme-copy" && (request.rate !== undefined || request.ioPriority !== 0)) {
+    throw usageError("--rate and --nice can't shape a copy that the drive makes by itself (--via nvme-copy)");
+  }
   if (request.engine === "sync" && request.ioPriority !== 0) {
     throw usageError("--nice is a property of io_uring requests: it can't go with --engine sync");
   }
 }
 
-/** The same copy through memory that is held already: peer-to-peer or not at all. */
+/** The same copy through memory that is held already: peer-to-peer or not at all. checkShape() refuses what contradicts. */
 export function throughHeld(request: CopyRequest, through: HeldBuffer): CopyRequest {
-  return { ...request, via: "p2p", provider: through.provider.bdf, through };
+  const via = request.via === "auto" ? "p2p" : request.via;
+  return { ...request, via, provider: request.provider ?? through.provider.bdf, through };
 }
 
 /** What a copy does when nothing is said. */

@@ -22,7 +22,11 @@ export function readHost(view: SystemView, wanted?: KernelVersion): Host {
   const kernelRelease = view.text("/proc/sys/kernel/osrelease");
   const running = kernelRelease === undefined ? undefined : parseKernelVersion(kernelRelease);
   const kernel = wanted ?? running;
-  if (!kernel) throw usageError("Cannot tell which kernel this is", "name one: --kernel 6.12");
+  if (!kernel)
+    throw usageError(
+      "Cannot tell which kernel this is",
+      "is /proc mounted? For topo name one: --kernel 6.12",
+    );
   const cpu = readFirstCpu(view);
   return {
     name: nameOf(view),

@@ -78,6 +78,7 @@ for (const [signal, exitCode] of [
     const again = p2pdma("resume", journal);
     assert.is(again.status, 0);
     assert.match(again.stderr, /nothing to do/);
+    assert.is(JSON.parse(p2pdma("resume", "--json", journal).stdout).state, "done");
   });
 }
 

@@ -71,6 +71,18 @@ test("copy --via p2p on such a machine exits 3 and makes no file", () => {
   assert.not.ok(statSync(target, { throwIfNoEntry: false }));
 });
 
+test("what the drive's own copy can't do is refused, not ignored", () => {
+  const target = join(folder, "never");
+  for (const option of [
+    ["--rate", "1M"],
+    ["--nice", "idle"],
+  ]) {
+    const { status, stderr } = p2pdma("copy", "--via", "nvme-copy", ...option, source, target);
+    assert.is(status, 2);
+    assert.match(stderr, /--rate and --nice can't shape/);
+  }
+});
+
 test("copy through a symbolic link onto itself is refused", () => {
   const link = join(folder, "link");
   symlinkSync(source, link);
