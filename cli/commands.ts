@@ -15,6 +15,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   capture: async () => (await import("./capture.ts")).captureCommand(),
   kernel: async () => (await import("./kernel.ts")).kernelCommand(),
   lab: async () => (await import("./lab.ts")).labCommand(),
+  shell: async () => (await import("./shell.ts")).shellCommand(),
   completion: async () => (await import("./completion.ts")).completionCommand(),
 };
 

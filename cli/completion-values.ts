@@ -38,6 +38,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   provider: "provider",
   journal: "journal",
   plan: "file",
+  script: "file",
   command: "file",
   shell: "shell",
   size: "free",

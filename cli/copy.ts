@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { Command, Option } from "commander";
-import { type CopyRequest, DEFAULTS } from "../core/copy/request.ts";
+import { type CopyRequest, DEFAULTS, throughHeld } from "../core/copy/request.ts";
+import type { HeldBuffer } from "../core/p2pmem/held-buffer.ts";
 import { parseSize } from "../core/units.ts";
 import { processContext } from "./context.ts";
 import {
@@ -23,6 +24,8 @@ interface CopyOptions extends TuningOptions {
   restart?: boolean;
   explain?: boolean;
   dryRun?: boolean;
+  /** Only in a session (`p2pdma shell`), which holds it. */
+  through?: HeldBuffer;
 }
 
 const EXAMPLES = `
@@ -75,7 +78,7 @@ export function copyCommand(): Command {
 
 async function run(source: string, destination: string, options: CopyOptions): Promise<void> {
   const { explain, planOnly, runCopy } = await import("./copy-run.ts");
-  const request: CopyRequest = {
+  const given: CopyRequest = {
     ...DEFAULTS,
     ...parseTuning(options),
     source,
@@ -87,6 +90,7 @@ async function run(source: string, destination: string, options: CopyOptions): P
     seek: optionalSize(options.seek, "--seek"),
     journal: journalOf(options),
   };
+  const request = options.through ? throughHeld(given, options.through) : given;
   if (options.explain) return explain(processContext, request, options.json ?? false);
   const show = { ...options, permission: permissionOf(options.allowWrite) };
   if (options.dryRun) return planOnly(processContext, request, show);
