@@ -8,6 +8,7 @@ const VOLATILE: readonly (readonly [RegExp, string])[] = [
   [/\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?/g, "DATE"],
   [/\b\d+(\.\d+)? ?([KMGT]i?)?B\/s/g, "SPEED"],
   [/\b\d+(\.\d+)? ?(ns|µs|us|ms|s|min|h)\b/g, "TIME"],
+  [/\b\d+ chunks of/g, "N chunks of"],
   [/--[0-9a-f]{12}\.journal/g, "--HASH.journal"],
   [/[ \t]+/g, " "],
   [/-{3,}|─{3,}/g, "---"],
