@@ -4,6 +4,7 @@ import type { Topology } from "../topology.ts";
 import { acsUpstream } from "./acs-upstream.ts";
 import { cascade } from "./cascade.ts";
 import { fast } from "./fast.ts";
+import { fastPairs } from "./fast-pairs.ts";
 import { hostBridges, hostBridgesZen } from "./host-bridges.ts";
 import { iommu, iommuZen } from "./iommu.ts";
 import { rootBus } from "./root-bus.ts";
@@ -32,6 +33,7 @@ export const topologies: readonly Topology[] = [
   iommu,
   iommuZen,
   fast,
+  fastPairs,
 ];
 
 /** @throws LabError (exit code 2) naming the known ones. */

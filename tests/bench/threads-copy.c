@@ -4,7 +4,7 @@
  * each one chunk at a time with pread() and pwrite(), O_DIRECT. Writes the
  * first total-bytes of src to dst and prints what it took.
  *
- * threads_copy SRC DST BUFFER-FILE CHUNK THREADS TOTAL-BYTES
+ * threads-copy SRC DST BUFFER-FILE CHUNK THREADS TOTAL-BYTES
  * BUFFER-FILE is a p2pmem/allocate file or the like, or "-" for plain RAM.
  */
 #include <errno.h>
@@ -110,7 +110,7 @@ static uint8_t *map_buffer(const char *path, size_t length)
 
 static int fail(const char *what, int error)
 {
-	fprintf(stderr, "threads_copy: %s: %s\n", what, strerror(error));
+	fprintf(stderr, "threads-copy: %s: %s\n", what, strerror(error));
 	return 1;
 }
 
@@ -122,7 +122,7 @@ int main(int count, char **arguments)
 	double start, seconds;
 
 	if (count != 7) {
-		fprintf(stderr, "usage: threads_copy SRC DST BUFFER-FILE|- CHUNK THREADS "
+		fprintf(stderr, "usage: threads-copy SRC DST BUFFER-FILE|- CHUNK THREADS "
 				"TOTAL-BYTES\n");
 		return 2;
 	}
