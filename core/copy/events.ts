@@ -30,7 +30,7 @@ export interface RouteEvent extends EventBase<"route"> {
   readonly stagingBytes: string;
 }
 
-/** About ten times a second while data move. */
+/** Ten to twenty times a second while data move. */
 export interface ProgressEvent extends EventBase<"progress"> {
   readonly phase: "copy" | "zero" | "rescue" | "verify";
   readonly bytesDone: string;

@@ -3,7 +3,7 @@
 import { identifyNamespace } from "../nvme/identify.ts";
 import type { MapType } from "../pci/rules.ts";
 import { readMachine } from "../topo/index.ts";
-import { type Candidate, type Expectation, rankCandidates } from "./candidates.ts";
+import { type Candidate, type Expectation, rankCandidates, type Side } from "./candidates.ts";
 import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
 import { canNvmeCopy } from "./nvme-copy.ts";
 import type { CopyEnvironment, CopyRequest } from "./request.ts";
@@ -19,7 +19,7 @@ export interface ExplainedEnd {
 export interface ExplainedCandidate {
   readonly provider: string;
   readonly name: string;
-  readonly side: Candidate["side"];
+  readonly side: Side;
   readonly availableBytes: string;
   readonly sharesNumaNode: boolean;
   /** null for an end that is no PCI device. */

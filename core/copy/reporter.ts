@@ -37,9 +37,12 @@ export function hooksOf(
   };
 }
 
+const PROGRESS_EVERY_MS = 50;
+
 /** A reporter that makes events of what it is told. */
 export function eventReporter(emit: (event: CopyEvent) => void): CopyReporter {
   let ended = false;
+  let lastProgressAt = 0;
   let phaseStart = { phase: "", at: 0, bytes: 0n };
   const base = <Name extends string>(event: Name) => ({
     ...{ schema: "p2pdma.progress/1" as const, event, at: new Date().toISOString() },
@@ -58,7 +61,10 @@ export function eventReporter(emit: (event: CopyEvent) => void): CopyReporter {
       }),
     progress: ({ phase, bytesDone, bytesTotal, depth }) => {
       const at = performance.now();
-      if (phaseStart.phase !== phase) phaseStart = { phase, at, bytes: bytesDone };
+      const isFirst = phaseStart.phase !== phase;
+      if (!isFirst && bytesDone < bytesTotal && at - lastProgressAt < PROGRESS_EVERY_MS) return;
+      lastProgressAt = at;
+      if (isFirst) phaseStart = { phase, at, bytes: bytesDone };
       const seconds = Math.max(0.001, (at - phaseStart.at) / 1000);
       const bytesPerSecond = Math.round(Number(bytesDone - phaseStart.bytes) / seconds);
       emit({

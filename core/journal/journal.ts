@@ -83,7 +83,15 @@ const schema = v.strictObject({
 /** The state of a copy as it is written down. Byte counts are decimal strings. */
 export type Journal = v.InferOutput<typeof schema>;
 export type JournalOptions = Journal["options"];
-export type BadRange = Journal["badRanges"][number];
+
+/** A stretch of the source that could not be brought over. */
+export interface BadRange {
+  readonly srcOffset: string;
+  readonly lengthBytes: string;
+  readonly direction: "read" | "write";
+  /** Symbolic errno, for example `EIO`. */
+  readonly error: string;
+}
 
 /** The journal as a file: an object, with the SHA-256 of everything else in it. */
 export function renderJournal(journal: Journal): string {
