@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Runs the named groups of tests (unit, c, host, lab, torture), each file in a process of its
+// Runs the named groups of tests (unit, c, host, docs, lab, torture), each file in a process of its
 // own with a deadline, and ends with one line of totals.
 import { spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
@@ -39,6 +39,7 @@ const groups: Record<string, Group> = {
     parallel: 1,
   },
   host: { jobs: () => uvuJobs("tests/host", 300_000), parse: parseUvu, parallel: availableParallelism() },
+  docs: { jobs: () => uvuJobs("tests/docs", 900_000), parse: parseUvu, parallel: 1 },
   lab: { jobs: () => uvuJobs("tests/lab", 1_800_000), parse: parseUvu, parallel: availableParallelism() },
   torture: { jobs: () => uvuJobs("tests/torture", 1_200_000), parse: parseUvu, parallel: 1 },
 };

@@ -31,8 +31,9 @@ test.run();
 
 function skip({ document, steps, directive }: Block): void {
   for (const { line, command } of steps) {
-    console.log(`# skip: ${document}:${line} ${command}: ${directive.reason}`);
-    test.skip(`${document}:${line} ${command}`, () => {});
+    const name = `${document}:${line} ${command.split("\n", 1)[0]}`;
+    console.log(`# skip: ${name}: ${directive.reason}`);
+    test.skip(name, () => {});
   }
 }
 
