@@ -31,6 +31,21 @@ export class MissingLibraryError extends Error {
   }
 }
 
+/** Our own compiled part, which is not there or not for this machine. */
+export class HelperError extends Error {
+  override readonly name = "HelperError";
+  /** Failed, as core/exit-codes.ts has it. */
+  readonly exitCode = 1;
+
+  constructor(
+    message: string,
+    readonly hint: string,
+    cause?: unknown,
+  ) {
+    super(message, { cause });
+  }
+}
+
 /** Symbolic name of a positive errno, `errno 999` when the platform has none. */
 export function errnoName(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;

@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import ffi from "ffi-napi";
 import ref from "ref-napi";
-import { MissingLibraryError, SyscallError } from "./errors.ts";
+import { HelperError, MissingLibraryError, SyscallError } from "./errors.ts";
 
 /**
  * The one file that knows the FFI binding. Addresses are declared `size_t`, so
@@ -142,21 +142,43 @@ function toNative(arg: Arg): number | string {
 
 function helperLibrary(): ReturnType<typeof ffi.Library> {
   if (helpers) return helpers;
-  const loaded = ffi.Library(helperPath(), HELPERS);
+  const path = helperPath();
+  const loaded = loadHelper(path);
   const version = Number(loaded.p2p_abi_version?.());
   if (version !== ABI_VERSION) {
-    throw new Error(
-      `libp2pdma.so has interface version ${version}, expected ${ABI_VERSION}: run npm run build`,
+    throw new HelperError(
+      `"${path}" has interface version ${version}, expected ${ABI_VERSION}`,
+      rebuildHint(path),
     );
   }
   helpers = loaded;
   return loaded;
 }
 
+/** The package carries it compiled for x86-64 with glibc; anywhere else it must be built. */
+function loadHelper(path: string): ReturnType<typeof ffi.Library> {
+  try {
+    return ffi.Library(path, HELPERS);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    const here = `${process.platform}-${process.arch}`;
+    throw new HelperError(
+      `Cannot load "${path}" on this machine (${here}): ${reason}`,
+      rebuildHint(path),
+      cause,
+    );
+  }
+}
+
 function helperPath(): string {
   const here = dirname(fileURLToPath(import.meta.url));
-  const candidates = [join(here, "libp2pdma.so"), join(here, "..", "dist", "libp2pdma.so")];
-  const found = candidates.find(existsSync);
-  if (!found) throw new Error("libp2pdma.so is not built: run npm run build");
+  const candidates = [join(here, "libp2pdma.so"), join(here, "..", "dist", "libp2pdma.so")] as const;
+  const found = candidates.find((path) => existsSync(path));
+  if (found === undefined) throw new HelperError("libp2pdma.so is not built", rebuildHint(candidates[0]));
   return found;
+}
+
+function rebuildHint(path: string): string {
+  const sources = join(dirname(path), "..", "c-helpers");
+  return `build it here: make -C ${sources} (needs gcc, make, liburing-dev, libxxhash-dev)`;
 }
