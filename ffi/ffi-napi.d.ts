@@ -4,15 +4,16 @@ declare module "ffi-napi" {
   type NativeFunction = ((...args: unknown[]) => number | string) & {
     async(...args: [...unknown[], (error: Error | null, result: number | string) => void]): void;
   };
+  type Library = Record<string, NativeFunction>;
+  /** An open library; unlike `Library` it takes the path as it is. */
+  interface DynamicLibrary {
+    path(): string;
+  }
   interface Ffi {
-    Library(
-      file: string | null,
-      signatures: Record<string, [string, string[]]>,
-    ): Record<string, NativeFunction>;
+    readonly DynamicLibrary: new (path: string) => DynamicLibrary;
+    Library(file: string | null | DynamicLibrary, signatures: Record<string, [string, string[]]>): Library;
     errno(): number;
   }
-  const ffi: Ffi;
-  export default ffi;
 }
 
 declare module "ref-napi" {
@@ -20,6 +21,4 @@ declare module "ref-napi" {
     /** Address of a Buffer's first byte. */
     address(buffer: Uint8Array): number;
   }
-  const ref: Ref;
-  export default ref;
 }

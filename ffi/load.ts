@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: MIT
-import { existsSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import ffi from "ffi-napi";
-import ref from "ref-napi";
-import { HelperError, MissingLibraryError, SyscallError } from "./errors.ts";
+import type { Library } from "ffi-napi";
+import { binding } from "./binding.ts";
+import { MissingLibraryError, SyscallError } from "./errors.ts";
+import { withHelperFile } from "./helper-file.ts";
 
 /**
  * The one file that knows the FFI binding. Addresses are declared `size_t`, so
@@ -70,18 +68,18 @@ export function nativeCalls(): number {
 
 /** Address of an ordinary Buffer. Only for this folder. */
 export function bufferAddress(buffer: Uint8Array): number {
-  return ref.address(buffer);
+  return binding().ref.address(buffer);
 }
 
-let libc: ReturnType<typeof ffi.Library> | undefined;
-let helpers: ReturnType<typeof ffi.Library> | undefined;
+let libc: Library | undefined;
+let helpers: Library | undefined;
 
 /** Calls libc; throws SyscallError with the errno when the result is -1. */
 export function libcCall(name: LibcName, target: string, ...args: Arg[]): number {
-  libc ??= ffi.Library("libc.so.6", LIBC);
+  libc ??= binding().ffi.Library("libc.so.6", LIBC);
   counters.calls++;
   const result = Number(libc[name]?.(...args.map(toNative)));
-  if (result === -1) throw new SyscallError(name, ffi.errno(), target);
+  if (result === -1) throw new SyscallError(name, binding().ffi.errno(), target);
   return result;
 }
 
@@ -108,7 +106,7 @@ export function systemLibrary<Name extends string>(
   file: string,
   signatures: Record<Name, [string, string[]]>,
 ): (name: Name, ...args: Arg[]) => number | string | null {
-  let library: ReturnType<typeof ffi.Library> | undefined;
+  let library: Library | undefined;
   return (name, ...args) => {
     library ??= loadSystemLibrary(file, signatures);
     counters.calls++;
@@ -118,12 +116,12 @@ export function systemLibrary<Name extends string>(
 
 /** The errno that the last call left behind; for libraries that do not answer with one. */
 export function lastErrno(): number {
-  return ffi.errno();
+  return binding().ffi.errno();
 }
 
 function loadSystemLibrary(file: string, signatures: Record<string, [string, string[]]>) {
   try {
-    return ffi.Library(file, signatures);
+    return binding().ffi.Library(file, signatures);
   } catch (cause) {
     throw new MissingLibraryError(file, cause);
   }
@@ -140,45 +138,16 @@ function toNative(arg: Arg): number | string {
   return typeof arg === "bigint" ? arg.toString() : arg;
 }
 
-function helperLibrary(): ReturnType<typeof ffi.Library> {
-  if (helpers) return helpers;
-  const path = helperPath();
-  const loaded = loadHelper(path);
+function helperLibrary(): Library {
+  helpers ??= withHelperFile(openHelper);
+  return helpers;
+}
+
+function openHelper(path: string): Library {
+  const { ffi } = binding();
+  const loaded = ffi.Library(new ffi.DynamicLibrary(path), HELPERS);
   const version = Number(loaded.p2p_abi_version?.());
-  if (version !== ABI_VERSION) {
-    throw new HelperError(
-      `"${path}" has interface version ${version}, expected ${ABI_VERSION}`,
-      rebuildHint(path),
-    );
-  }
-  helpers = loaded;
+  if (version !== ABI_VERSION)
+    throw new Error(`it has interface version ${version}, expected ${ABI_VERSION}`);
   return loaded;
-}
-
-/** The package carries it compiled for x86-64 with glibc; anywhere else it must be built. */
-function loadHelper(path: string): ReturnType<typeof ffi.Library> {
-  try {
-    return ffi.Library(path, HELPERS);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    const here = `${process.platform}-${process.arch}`;
-    throw new HelperError(
-      `Cannot load "${path}" on this machine (${here}): ${reason}`,
-      rebuildHint(path),
-      cause,
-    );
-  }
-}
-
-function helperPath(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const candidates = [join(here, "libp2pdma.so"), join(here, "..", "dist", "libp2pdma.so")] as const;
-  const found = candidates.find((path) => existsSync(path));
-  if (found === undefined) throw new HelperError("libp2pdma.so is not built", rebuildHint(candidates[0]));
-  return found;
-}
-
-function rebuildHint(path: string): string {
-  const sources = join(dirname(path), "..", "c-helpers");
-  return `build it here: make -C ${sources} (needs gcc, make, liburing-dev, libxxhash-dev)`;
 }
