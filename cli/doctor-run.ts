@@ -14,6 +14,7 @@ import type { CliContext } from "./context.ts";
 import { examinationJson } from "./doctor-json.ts";
 import { renderChecks, renderExamination } from "./doctor-text.ts";
 import { viewFrom } from "./from-option.ts";
+import { ownCommand } from "./own-command.ts";
 
 export interface DoctorOptions {
   readonly probe?: boolean;
@@ -72,8 +73,7 @@ function tryAll(facts: Omit<Facts, "probes">, timeout: string) {
   if (!/^\d{1,6}$/.test(timeout) || Number(timeout) === 0) {
     throw usageError(`--timeout: "${timeout}" is no number of seconds`);
   }
-  const [program = "", script = ""] = [process.execPath, process.argv[1]];
-  const command = [program, ...process.execArgv, script, "doctor", "--probe-child"];
+  const command = [...ownCommand(), "doctor", "--probe-child"];
   return runProbes(command, planProbes(facts), Number(timeout) * 1000);
 }
 

@@ -17,6 +17,7 @@ import type { OutputOptions } from "./copy-options.ts";
 import { renderReportHtml } from "./migrate-html.ts";
 import { makeMigrateReporter } from "./migrate-progress.ts";
 import { previewJson, renderPreview, renderStatus } from "./migrate-text.ts";
+import { ownCommand } from "./own-command.ts";
 
 export interface MigratePresentation extends OutputOptions {
   readonly permission: WritePermission;
@@ -99,11 +100,6 @@ function writeReports(report: MigrateReport, files: readonly string[]): void {
     const isHtml = /\.html?$/i.test(file);
     writeFileSync(file, isHtml ? renderReportHtml(report) : `${JSON.stringify(report, null, 2)}\n`);
   }
-}
-
-/** Ourselves, as this process was started: node with its options, and the program. */
-function ownCommand(): string[] {
-  return [process.execPath, ...process.execArgv, process.argv[1] ?? ""];
 }
 
 /** One question for all of them: nobody sits through forty. */
