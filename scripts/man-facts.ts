@@ -62,5 +62,6 @@ export const FACTS: Readonly<Record<string, Facts>> = {
     docs: ["kernel-series.md"],
   },
   lab: { files: CACHE, environment: LAB_ENVIRONMENT, related: ["kernel build"] },
+  shell: { files: P2PMEM, related: ["cmb", "copy"], docs: ["shell.md"] },
   completion: {},
 };
