@@ -57,7 +57,8 @@ export const directIoPatches: readonly SeriesPatch[] = [
     changes: ["13920e4b7b78 and 41c665aae2b5 (2026, stable trees too) keep them apart in a whole bio"],
     feature: "bio-merge",
     sources: [
-      noted("49580e690755"),
+      noted("49580e690755; 13920e4b7b78 and 41c665aae2b5"),
+      code("6.12: zone_device_pages_compatible() in block/bio.c, which came with 6.12.86 and 6.12.88"),
       code("6.1: not there; 6.12: zone_device_pages_have_same_pgmap() in block/bio.c and block/blk.h"),
     ],
   },

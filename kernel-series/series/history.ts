@@ -87,7 +87,11 @@ export const successors: readonly Episode[] = [
       feature: "refusal-einval",
     },
     what: "The block layer maps a request step by step. A refused pair is EINVAL to programs from here on.",
-    sources: [noted("block/blk-mq-dma.c"), inferred("release")],
+    sources: [
+      mail('linux-nvme, "nvme-pci: convert the data mapping to blk_rq_dma_map", June 2025'),
+      noted("block/blk-mq-dma.c"),
+      inferred("release"),
+    ],
   },
   {
     ...{ when: "2025", title: "providers split from memory", mainline: "6.19", feature: "providers" },
@@ -123,7 +127,10 @@ export const successors: readonly Episode[] = [
       feature: "failed-map-released",
     },
     what: "p2pmem/allocate drops its reference when mapping fails halfway, so that the provider can be removed.",
-    sources: [noted("6220694c52a5"), code("6.12.117 has it")],
+    sources: [
+      noted("6220694c52a5"),
+      code("6.12: p2pmem_alloc_mmap() in drivers/pci/p2pdma.c, which has it since 6.12.75"),
+    ],
   },
   {
     ...{

@@ -16,6 +16,7 @@ import { features } from "../../core/kernel/index.ts";
 import type { Probe } from "../../core/kernel/probe.ts";
 import { cacheRoot } from "../../kernel-series/folders.ts";
 import { withLock } from "../../kernel-series/lock.ts";
+import { ancestors, revisions, seriesPatches, successors } from "../../kernel-series/series/index.ts";
 
 export type KernelSeries = "6.1" | "6.12";
 
@@ -41,7 +42,8 @@ export async function kernelTree(series: KernelSeries): Promise<string | undefin
   const archive = `/usr/src/linux-source-${series}.tar.xz`;
   const stat = statSync(archive, { throwIfNoEntry: false });
   if (!stat) return undefined;
-  const paths = [...new Set([...features.flatMap(({ probe }) => filesOf(probe)), ...CHECKPATCH, ...TOUCHED])];
+  const probed = features.flatMap(({ probe }) => filesOf(probe));
+  const paths = [...new Set([...probed, ...CHECKPATCH, ...TOUCHED, ...citedFiles()])];
   const stamp = `${archive} ${stat.size} ${stat.mtimeMs} ${paths.join(" ")}`;
   const tree = join(cacheRoot(), "sources", series);
   mkdirSync(dirname(tree), { recursive: true });
@@ -50,6 +52,20 @@ export async function kernelTree(series: KernelSeries): Promise<string | undefin
     unpack(archive, paths, tree, stamp);
   });
   return tree;
+}
+
+/** What the series' data says was read in the code. */
+export function codeSources(): string[] {
+  const facts = [...seriesPatches, ...revisions, ...ancestors, ...successors];
+  return facts.flatMap(({ sources }) => sources.flatMap(({ trust, text }) => (trust === "code" ? text : [])));
+}
+
+export function filesIn(text: string): string[] {
+  return text.match(/(?:[\w-]+\/)+(?:[\w-]+\.[ch]\b|Kconfig\b|sysfs-[\w-]+)/g) ?? [];
+}
+
+function citedFiles(): string[] {
+  return codeSources().flatMap(filesIn);
 }
 
 /** Prints why tests are left out, in the form that tests/run.ts shows. */

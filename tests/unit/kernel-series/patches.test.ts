@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
-import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { seriesFolder } from "../../../kernel-series/folders.ts";
 import { patchNames } from "../../../kernel-series/inputs.ts";
-import { withScratch } from "./series.ts";
 
 const folder = join(seriesFolder(), "patches");
 const names = patchNames(seriesFolder());
 const readPatch = (name: string): string => readFileSync(join(folder, name), "utf8");
-const touched = (patch: string): string[] =>
-  [...patch.matchAll(/^diff --git a\/(\S+)/gm)].map(([, path]) => path ?? "");
 
 /** The lines that a patch adds to a file it creates. */
 function createdFile(patch: string, path: string): string {
@@ -56,23 +52,5 @@ test("the provider driver in p2pmem-bar/ is the one that the series adds", () =>
   const source = readFileSync(join(seriesFolder(), "p2pmem-bar", driver), "utf8");
   assert.is(createdFile(adding[0] ?? "", `drivers/pci/${driver}`), source);
 });
-
-const tree = process.env.P2PDMA_KERNEL_TREE;
-if (tree !== undefined && existsSync(join(tree, "drivers/pci/p2pdma.c"))) {
-  test("patches apply to P2PDMA_KERNEL_TREE, none of them with fuzz", () =>
-    withScratch(({ cache }) => {
-      for (const path of new Set(names.map(readPatch).flatMap(touched)).values()) {
-        mkdirSync(join(cache, dirname(path)), { recursive: true });
-        if (existsSync(join(tree, path))) cpSync(join(tree, path), join(cache, path));
-      }
-      for (const name of names) {
-        const args = ["-p1", "--batch", "--fuzz=0", "--input", join(folder, name)];
-        const { status, stdout } = spawnSync("patch", args, { cwd: cache, encoding: "utf8" });
-        assert.is(status, 0, stdout);
-      }
-    }));
-} else {
-  console.log("# skip: patches apply: P2PDMA_KERNEL_TREE names no unpacked Linux 6.12 source");
-}
 
 test.run();

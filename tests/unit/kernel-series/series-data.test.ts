@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { renderHistory, renderPatch, renderSeries } from "../../../cli/kernel-series.ts";
@@ -10,6 +12,7 @@ import {
   seriesPatches,
   successors,
 } from "../../../kernel-series/series/index.ts";
+import { codeSources, filesIn, kernelTree, skipWithout } from "../kernel-trees.ts";
 
 const ids = new Set(features.map(({ id }) => id));
 
@@ -46,6 +49,35 @@ test("every fact has a source", () => {
     for (const { text } of sources) assert.ok(text.length > 0);
   }
 });
+
+/** `6.1 and 6.12: nvme_map_data() in FILE calls dma_map_sgtable()`, one clause for each set of versions. */
+const CLAUSE = /(6\.1|6\.12|6\.1 and 6\.12): ([^;]*)/g;
+const NAME = /(\bno )?(\b\w+(?=\(\))|\b[A-Z]+(?:_[A-Z0-9]+)+\b|\bpci_p2pdma_whitelist\b|\bnvme_dev_fops\b)/g;
+
+for (const series of ["6.1", "6.12"] as const) {
+  const tree = await kernelTree(series);
+  if (tree === undefined) {
+    skipWithout(series, `what the series' data says of Linux ${series}`);
+    continue;
+  }
+  const clauses = codeSources().flatMap((text) =>
+    [...text.matchAll(CLAUSE)].flatMap(([, versions = "", clause = ""]) =>
+      versions.split(" and ").includes(series) && filesIn(clause).length > 0 ? clause : [],
+    ),
+  );
+  test(`there is enough that was read in Linux ${series}`, () => assert.ok(clauses.length >= 15));
+  for (const clause of new Set(clauses)) {
+    test(`Linux ${series} has it as said: ${clause}`, () => {
+      const texts = filesIn(clause).map((path) => readFileSync(join(tree, path), "utf8"));
+      for (const [, no, name = ""] of clause.matchAll(NAME))
+        assert.is(
+          texts.some((text) => new RegExp(`\\b${name}\\b`).test(text)),
+          no === undefined,
+          name,
+        );
+    });
+  }
+}
 
 test("episodes name features that there are", () => {
   for (const { feature } of [...ancestors, ...successors]) if (feature) assert.ok(ids.has(feature), feature);
