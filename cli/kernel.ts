@@ -42,7 +42,7 @@ function statusCommand(): Command {
   return new Command("status")
     .description("tell which features of peer-to-peer DMA a kernel has, and who needs them")
     .addOption(new Option("--source <dir>", "judge this kernel source tree").conflicts("config"))
-    .option("--config <file>", "judge a kernel of this configuration")
+    .option("--config <file>", "judge a kernel of this configuration, which may be compressed")
     .option("-v, --verbose", "show for what is there, too, where it was seen")
     .option("--json", "print one JSON object")
     .addHelpText("after", STATUS_EXAMPLES)
@@ -130,7 +130,8 @@ const BUILD_EXAMPLES = `
 Takes the source package of the distribution (linux-source-6.12, or --archive), applies our
 patches, and compiles the lab's kernel: about 7 minutes of CPU time, once. The result is kept
 and its path printed. With --deb it makes Debian packages of a whole configuration instead, as
-for real hardware; that takes 30 GiB and hours with a distribution's configuration.
+for real hardware; that takes 30 GiB and hours with a distribution's configuration. A build
+that was interrupted is taken up where it was.
 
 Examples:
   p2pdma kernel build

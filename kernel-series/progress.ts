@@ -16,6 +16,11 @@ export interface ProgressOptions {
 
 const lineEveryMs = 15_000;
 
+/** A plain line now and then that tells the stage: for work whose whole nobody knows. */
+export function createTicker({ output = process.stderr, now = Date.now }: ProgressOptions = {}): Progress {
+  return plainLines(output, undefined, now);
+}
+
 /** A bar on a terminal, else a plain line now and then. */
 export function createProgress({ output = process.stderr, now = Date.now }: ProgressOptions = {}): Progress {
   const left = timeLeft(now);
@@ -40,16 +45,17 @@ function bar(output: NodeJS.WritableStream, left: (part: number) => string): Pro
 
 function plainLines(
   output: NodeJS.WritableStream,
-  left: (part: number) => string,
+  left: ((part: number) => string) | undefined,
   now: () => number,
 ): Progress {
   let last = Number.NEGATIVE_INFINITY;
   return {
     update(stage, part) {
-      const eta = left(part);
+      const eta = left?.(part);
       if (now() - last < lineEveryMs) return;
       last = now();
-      output.write(`kernel: ${Math.floor(part * 100)}% ${stage}${eta && `, ${eta}`}\n`);
+      const percent = left ? `${Math.floor(part * 100)}% ` : "";
+      output.write(`kernel: ${percent}${stage}${eta ? `, ${eta}` : ""}\n`);
     },
     stop() {},
   };

@@ -6,7 +6,7 @@ import { KernelBuildError } from "./errors.ts";
 import type { BuildFolder } from "./folders.ts";
 import { type KernelInputs, patchNames } from "./inputs.ts";
 import type { Progress } from "./progress.ts";
-import { run } from "./run.ts";
+import { type RunOptions, run } from "./run.ts";
 import { sourceTarball } from "./tarball.ts";
 
 /** One build under way. */
@@ -36,15 +36,25 @@ const expected = { files: 43_910, steps: 1_930 };
 /** Where each part begins and ends in the whole, by the time it takes. */
 const parts = { unpack: [0, 0.06], configure: [0.06, 0.07], compile: [0.07, 1] } as const;
 
-/** Unpacks and patches the source. One unit: what an interruption leaves behind is thrown away. */
+/** Unpacks what the lab's kernel needs of the source, and patches it. */
 export async function unpack(build: Build): Promise<void> {
+  await unpackWithout(build, [...unused, ...unusedFolders]);
+}
+
+/** Unpacks all of the source, and patches it. */
+export async function unpackAll(build: Build): Promise<void> {
+  await unpackWithout(build, []);
+}
+
+/** One unit: what an interruption leaves behind is thrown away. */
+async function unpackWithout(build: Build, left: readonly string[]): Promise<void> {
   const { folder, series } = build;
   const stamp = join(folder.path, "unpacked");
   if (existsSync(stamp)) return;
   rmSync(folder.tree, { recursive: true, force: true });
   mkdirSync(folder.tree, { recursive: true });
 
-  const excluded = [...unused, ...unusedFolders].map((pattern) => `--exclude=${pattern}`);
+  const excluded = left.map((pattern) => `--exclude=${pattern}`);
   const archive = ["-I", "xz -T0", "-xvf", sourceTarball(), "--strip-components=1", ...excluded];
   const onLine = counter(build, "unpacking", parts.unpack, expected.files);
   await run("tar", archive, { ...runIn(build), onLine: (line) => !onLine(line) });
@@ -102,7 +112,7 @@ export function missingOptions(fragments: readonly string[], config: string): st
 
 /** Names, with `CONFIG_`, and values; `n` for what is off. */
 export function parseOptions(text: string): [string, string][] {
-  return text.split("\n").flatMap((line): [string, string][] => {
+  return text.split(/\r?\n/).flatMap((line): [string, string][] => {
     const [, name, value] = /^(CONFIG_\w+)=(.*)$/.exec(line) ?? [];
     if (name !== undefined && value !== undefined) return [[name, value]];
     const [, unset] = /^# (CONFIG_\w+) is not set$/.exec(line) ?? [];
@@ -117,12 +127,8 @@ export async function compile(build: Build): Promise<void> {
   await run("make", args, { ...runIn(build), onLine: (line) => onLine(line) || true });
 }
 
-function runIn({ folder, signal, lock }: Build): {
-  cwd: string;
-  log: string;
-  signal: AbortSignal;
-  lock: number;
-} {
+/** Where and how a build runs its commands. */
+export function runIn({ folder, signal, lock }: Build): RunOptions {
   return { cwd: folder.tree, log: folder.log, signal, lock };
 }
 
