@@ -39,7 +39,6 @@ const KINDS: Readonly<Record<string, Kind>> = {
   journal: "journal",
   plan: "file",
   script: "file",
-  script: "file",
   command: "file",
   shell: "shell",
   size: "free",

@@ -73,7 +73,7 @@ function terminalLines(session: ShellSession): LineSource {
   return new TerminalLines({
     complete: completerFor(session),
     history: history.read(),
-    onLine: (line) => history.add(line),
+    onLine: (line) => history.add(line.trim()),
   });
 }
 

@@ -55,9 +55,14 @@ export class TerminalLines implements LineSource {
     this.#editor = editor;
     return new Promise((resolve) => {
       const lines: string[] = [];
+      let isEnough = false;
       // One chunk of input may hold several lines: all of it is heard before the editor goes.
       editor.on("line", (line) => {
-        if (lines.push(line) === 1) setImmediate(() => editor.close());
+        if (lines.push(line) > 1) return;
+        setImmediate(() => {
+          isEnough = true;
+          editor.close();
+        });
       });
       editor.on("SIGINT", () => {
         process.stderr.write("^C\n");
@@ -72,8 +77,9 @@ export class TerminalLines implements LineSource {
         this.#editor = undefined;
         const [first, ...more] = lines;
         this.#waiting.push(...more);
-        this.#unfinished = first === undefined ? "" : editor.line;
-        if (first === undefined && !this.#isClosed) process.stderr.write("\n");
+        this.#unfinished = editor.line;
+        if (first === undefined) process.stderr.write("\n");
+        if (!isEnough) this.#isClosed = true;
         resolve(first);
       });
       editor.prompt();

@@ -162,7 +162,7 @@ export class HeldBuffer implements ReadableBytes, Disposable {
     if (depth < least) {
       throw noPeerToPeer(
         "NO_P2PMEM",
-        `Cannot copy through "${this.name}": it holds ${formatBytes(this.sizeBytes)}, needed ${least} x ${formatBytes(chunkBytes)}`,
+        `buffer "${this.name}" holds ${formatBytes(this.sizeBytes)}, needed ${least} x ${formatBytes(chunkBytes)}`,
         { hint: "lower --chunk or --depth, or allocate a larger buffer" },
       );
     }

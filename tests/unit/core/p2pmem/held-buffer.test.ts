@@ -140,7 +140,7 @@ test("lend() cuts slots as many as fit, and says when none do", async () => {
   lent.close();
   assert.is(buffer.isBusy, false);
   const error = await failure(() => buffer.lend(SIZE, 4, 2));
-  assert.match(error.message, 'through "x": it holds 128 KiB, needed 2 x 128 KiB');
+  assert.match(error.message, 'buffer "x" holds 128 KiB, needed 2 x 128 KiB');
 });
 
 test("memory that is lent stays mapped until it is returned", async () => {
