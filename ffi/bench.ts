@@ -128,11 +128,10 @@ export function startBench(job: BenchJob): BenchRun {
   const histograms = Buffer.alloc(DIRECTIONS.length * BUCKETS * 8);
   const tables = { result, histograms, slots: packSlots(job), vectors: packVectors(job.pieces ?? []) };
   const packed = packJob(job, tables);
-  const keepAlive = { job, tables, packed };
   const field = (index: number) => result.readBigUInt64LE(index * 8);
   const run = async () => {
-    const code = await helperCallAsync("p2p_bench_run", bufferAddress(packed));
-    if (code < 0) throw new SyscallError("p2p_bench_run", -code, labelOf(keepAlive.job));
+    const code = await helperCallAsync("p2p_bench_run", { job, tables }, packed);
+    if (code < 0) throw new SyscallError("p2p_bench_run", -code, labelOf(job));
     return unpackResult(result, histograms);
   };
   return {

@@ -2,13 +2,22 @@
 import { createRequire } from "node:module";
 import type { Ffi } from "ffi-napi";
 import type { Ref } from "ref-napi";
+import { HelperError } from "./errors.ts";
 
 const load = createRequire(import.meta.url);
+
+const REBUILD_HINT = "compile it here: npm rebuild ffi-napi ref-napi (needs g++, make, python3)";
 
 /**
  * The FFI binding, loaded when it is first called: commands that only look around need none of it.
  * The standalone program has its own form of this file.
+ * @throws HelperError when its compiled part is not there: npm was told, or decided, to run no install scripts
  */
 export function binding(): { readonly ffi: Ffi; readonly ref: Ref } {
-  return { ffi: load("ffi-napi") as Ffi, ref: load("ref-napi") as Ref };
+  try {
+    return { ffi: load("ffi-napi") as Ffi, ref: load("ref-napi") as Ref };
+  } catch (cause) {
+    const [reason] = (cause instanceof Error ? cause.message : String(cause)).split("\n");
+    throw new HelperError(`Cannot load the native binding ffi-napi: ${reason}`, REBUILD_HINT, cause);
+  }
 }

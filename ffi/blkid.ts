@@ -128,7 +128,7 @@ function lookUp(probe: number, name: string): string | null {
   const at = bufferAddress(answer);
   if (Number(blkid("blkid_probe_lookup_value", probe, name, at, at + 8)) !== 0) return null;
   const text = Buffer.alloc(Number(answer.readBigUInt64LE(8)));
-  libcCall("memcpy", name, bufferAddress(text), Number(answer.readBigUInt64LE(0)), text.length);
+  libcCall("memcpy", name, text, Number(answer.readBigUInt64LE(0)), text.length);
   return nonEmpty(text.toString("utf8").replace(/\0.*$/s, ""));
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { constants, fdatasync as fdatasyncOnWorker } from "node:fs";
 import { SyscallError } from "./errors.ts";
-import { bufferAddress, helperCallAsync, libcCall } from "./load.ts";
+import { helperCallAsync, libcCall } from "./load.ts";
 import { type MemoryRange, rangeAddress } from "./memory.ts";
 
 /** An open file descriptor with the path it came from, for error messages. */
@@ -57,7 +57,7 @@ export function writeVector(file: OpenFile, ranges: readonly MemoryRange[], offs
 
 /** ioctl(2) with an ordinary buffer as its argument. */
 export function ioctl(file: OpenFile, request: number, argument: Buffer): number {
-  return libcCall("ioctl", file.path, file.fd, request, bufferAddress(argument));
+  return libcCall("ioctl", file.path, file.fd, request, argument);
 }
 
 export function fsync(file: OpenFile): void {
@@ -104,6 +104,7 @@ export async function punchHole(file: OpenFile, offset: bigint, lengthBytes: big
   const range = [checkOffset(offset), checkOffset(lengthBytes)] as const;
   const result = await helperCallAsync(
     "p2p_fallocate",
+    file,
     file.fd,
     FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE,
     ...range,
@@ -133,7 +134,7 @@ function seek(file: OpenFile, from: bigint, whence: number): bigint | undefined 
 /** Direct I/O alignment in bytes as statx(2) tells it; undefined before Linux 6.1, 0 where O_DIRECT can't be. */
 export function directAlignment(file: OpenFile): number | undefined {
   const out = Buffer.alloc(256);
-  libcCall("statx", file.path, file.fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, bufferAddress(out));
+  libcCall("statx", file.path, file.fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, out);
   const answered = out.readUInt32LE(0) & STATX_DIOALIGN;
   return answered ? out.readUInt32LE(0x9c) : undefined;
 }
@@ -183,7 +184,7 @@ function transferVector(
     vector.writeBigUInt64LE(BigInt(range.lengthBytes), index * 16 + 8);
   }
   checkOffset(offset);
-  return retrying(() => libcCall(call, file.path, file.fd, bufferAddress(vector), ranges.length, offset));
+  return retrying(() => libcCall(call, file.path, file.fd, vector, ranges.length, offset));
 }
 
 function checkOffset(offset: bigint): bigint {

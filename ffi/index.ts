@@ -3,7 +3,7 @@ import * as bench from "./bench.ts";
 import * as blkid from "./blkid.ts";
 import * as files from "./files.ts";
 import * as hash from "./hash.ts";
-import { nativeCalls } from "./load.ts";
+import { nativeCalls, requireHelper } from "./load.ts";
 import * as memory from "./memory.ts";
 import * as mmio from "./mmio.ts";
 import * as nvmeCommand from "./nvme-command.ts";
@@ -57,5 +57,6 @@ export const native = {
   ...perf,
   ...pump,
   nativeCalls,
+  requireHelper,
 };
 export type Native = typeof native;

@@ -85,8 +85,7 @@ export function readRegisters(mapping: Mapping, offsets: readonly number[]): num
   if (last > mapping.lengthBytes) throw new RangeError(`register ends at ${last} of ${mapping.lengthBytes}`);
   const wanted = Buffer.from(Uint32Array.from(offsets).buffer);
   const values = Buffer.alloc(wanted.length);
-  const [from, to] = [bufferAddress(wanted), bufferAddress(values)];
-  helperCall("p2p_register_read", mapping.label, addressOf(mapping), from, to, offsets.length);
+  helperCall("p2p_register_read", mapping.label, addressOf(mapping), wanted, values, offsets.length);
   return offsets.map((_, index) => values.readUInt32LE(index * 4));
 }
 
@@ -119,7 +118,7 @@ export function startVerify(range: MemoryRange, pattern: MemoryPattern): MemoryP
 /** Reads device memory into an ordinary Buffer, 8 bytes at a time. Offset and length are multiples of 8. */
 export async function readMemory(range: MemoryRange): Promise<Buffer> {
   const buffer = Buffer.alloc(range.lengthBytes);
-  await copyMemory(range, bufferAddress(buffer), rangeAddress(range), buffer);
+  await copyMemory(range, buffer, rangeAddress(range));
   return buffer;
 }
 
@@ -128,14 +127,12 @@ export async function writeMemory(range: MemoryRange, data: Buffer): Promise<voi
   if (data.length !== range.lengthBytes) throw new RangeError("data and range differ in length");
   const aligned = Buffer.alloc(data.length); // a slice may begin at any byte
   data.copy(aligned);
-  await copyMemory(range, rangeAddress(range), bufferAddress(aligned), aligned);
+  await copyMemory(range, rangeAddress(range), aligned);
 }
 
-async function copyMemory(range: MemoryRange, to: number, from: number, keepAlive: Buffer): Promise<void> {
-  const result = await helperCallAsync("p2p_memory_copy", to, from, range.lengthBytes);
-  if (result < 0 || keepAlive.length !== range.lengthBytes) {
-    throw new SyscallError("p2p_memory_copy", -result, range.mapping.label);
-  }
+async function copyMemory(range: MemoryRange, to: number | Buffer, from: number | Buffer): Promise<void> {
+  const result = await helperCallAsync("p2p_memory_copy", range, to, from, range.lengthBytes);
+  if (result < 0) throw new SyscallError("p2p_memory_copy", -result, range.mapping.label);
 }
 
 function startPass(
@@ -146,11 +143,10 @@ function startPass(
   const status = Buffer.alloc(STATUS_FIELDS * 8);
   const bad = Buffer.alloc(BAD_CAPACITY * BAD_BYTES);
   const job = packJob(range, pattern, status, bad);
-  const keepAlive = { range, status, bad, job };
   const field = (index: number) => status.readBigUInt64LE(index * 8);
   const run = async () => {
-    const result = await helperCallAsync(name, bufferAddress(job));
-    if (result < 0) throw new SyscallError(name, -result, keepAlive.range.mapping.label);
+    const result = await helperCallAsync(name, { range, status, bad }, job);
+    if (result < 0) throw new SyscallError(name, -result, range.mapping.label);
   };
   return {
     done: run(),

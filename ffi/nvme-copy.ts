@@ -63,14 +63,13 @@ export function startNvmeCopy(job: NvmeCopyJob): NvmeCopyRun {
   const status = Buffer.alloc(STATUS_FIELDS * 8);
   const extents = packExtents(job.extents);
   const packed = packJob(job, extents, status);
-  const keepAlive = { job, status, extents, packed };
   const field = (index: number) => status.readBigUInt64LE(index * 8);
   const run = async () => {
-    const result = await helperCallAsync("p2p_nvme_copy", bufferAddress(packed));
+    const result = await helperCallAsync("p2p_nvme_copy", { job, status, extents }, packed);
     if (result === 0) return "done";
     if (result === -constants.errno.ECANCELED) return "cancelled";
     if (field(STATUS.errorStatus) === 0n) {
-      throw new SyscallError("ioctl", -result, keepAlive.job.file.path);
+      throw new SyscallError("ioctl", -result, job.file.path);
     }
     return {
       status: Number(field(STATUS.errorStatus)),

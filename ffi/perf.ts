@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { readSync } from "node:fs";
 import { close, type OpenFile } from "./files.ts";
-import { bufferAddress, libcCall } from "./load.ts";
+import { libcCall } from "./load.ts";
 
 const SYS_PERF_EVENT_OPEN: Readonly<Record<string, number>> = { x64: 298, arm64: 241 };
 const ATTRIBUTE_BYTES = 64; // PERF_ATTR_SIZE_VER0
@@ -35,16 +35,7 @@ export function openPerfCounter(event: PerfEvent): PerfCounter {
   attribute.writeBigUInt64LE(event.config, 8);
   attribute.writeBigUInt64LE(BigInt(ENABLED_AND_RUNNING), 32);
   const number = SYS_PERF_EVENT_OPEN[process.arch] ?? -1;
-  const fd = libcCall(
-    "syscall",
-    event.label,
-    number,
-    bufferAddress(attribute),
-    -1,
-    event.cpu,
-    -1,
-    FLAG_CLOEXEC,
-  );
+  const fd = libcCall("syscall", event.label, number, attribute, -1, event.cpu, -1, FLAG_CLOEXEC);
   const file: OpenFile = { fd, path: event.label };
   return { read: () => readScaled(file), close: () => close(file) };
 }

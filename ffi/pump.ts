@@ -180,9 +180,6 @@ export function bitmapBytes(extents: readonly Extent[], chunkBytes: number): num
   return Number((chunkCount(extents, chunkBytes) + 7n) / 8n);
 }
 
-/** What pumps read and write while they run. Held here, since a minifier may drop a use that has no effect. */
-const held = new Set<object>();
-
 /** Starts the io_uring pump on a worker thread. One native call, however many chunks. */
 export function startPump(job: PumpJob): PumpRun {
   const status = Buffer.alloc(STATUS_FIELDS * 8);
@@ -190,8 +187,6 @@ export function startPump(job: PumpJob): PumpRun {
   const field = (index: number) => status.readBigUInt64LE(index * 8);
   const tables = { status, log, slots: packSlots(job), extents: packExtents(job) };
   const packed = packJob(job, tables);
-  const memory = { job, tables, packed };
-  held.add(memory);
   const setField = (index: number, value: bigint) => void status.writeBigUInt64LE(value, index * 8);
   const setRate = (bytesPerSecond: number) => setField(STATUS.rate, BigInt(Math.round(bytesPerSecond)));
   const latency = (direction: number) => ({
@@ -201,7 +196,7 @@ export function startPump(job: PumpJob): PumpRun {
   setRate(job.rateBytesPerSecond);
 
   return {
-    done: helperCallAsync("p2p_pump_run", bufferAddress(packed)).finally(() => held.delete(memory)),
+    done: helperCallAsync("p2p_pump_run", { job, tables }, packed),
     progress: () => ({
       bytesRead: field(STATUS.bytesRead),
       bytesWritten: field(STATUS.bytesWritten),
