@@ -13,6 +13,7 @@ export function withHelperFile<T>(load: (path: string) => T): T {
   try {
     return load(path);
   } catch (cause) {
+    if (cause instanceof HelperError) throw cause; // the binding itself
     const reason = cause instanceof Error ? cause.message : String(cause);
     const here = `${process.platform}-${process.arch}`;
     throw new HelperError(

@@ -47,6 +47,7 @@ export async function prepare(
   resumed?: Journal,
 ): Promise<Pick<CopyPlan, "src" | "dst" | "range">> {
   checkShape(request);
+  env.native.requireHelper();
   const src = asBefore(readSource(env.sys, env.native, request.source), resumed?.source);
   const dst = asBefore(readDestination(env.sys, env.native, request.destination), resumed?.destination);
   const range = resolveRange(src, dst, request);

@@ -22,15 +22,20 @@ export interface Running<Result> extends Promise<Result>, AsyncIterable<CopyEven
 /** Everything but the permission, which is asked for in different words. */
 export type RunHooks = Omit<CopyHooks, "permit">;
 
-/** Begins work, in the next microtask. @param verdict finds fault with a result */
+/**
+ * Begins work, in the next microtask.
+ * @param signal whatever was given for it: the work is what checks options
+ * @param verdict finds fault with a result
+ */
 export function run<Result>(
-  signal: AbortSignal | undefined,
+  signal: unknown,
   work: (hooks: RunHooks) => Promise<Result>,
   verdict: (result: Result) => P2pdmaError | undefined = () => undefined,
 ): Running<Result> {
   const stop = new StopSwitch();
   const events = new EventQueue();
-  const result = Promise.resolve().then(() => observed(work, verdict, signal, stop, events));
+  const ours = signal instanceof AbortSignal ? signal : undefined;
+  const result = Promise.resolve().then(() => observed(work, verdict, ours, stop, events));
   return Object.assign(result, {
     abort: () => stop.request("abort", "caller"),
     [Symbol.asyncIterator]: () => {
