@@ -56,8 +56,11 @@ const ABI_VERSION = 2;
 
 type LibcName = keyof typeof LIBC;
 type HelperName = keyof typeof HELPERS;
-/** bigint offsets are turned into decimal strings, the form the binding takes for 64 bits. */
-export type Arg = number | bigint | string;
+/**
+ * What a native call takes. A bigint becomes a decimal string, the form the binding takes for 64 bits; of memory the
+ * address is passed.
+ */
+export type Arg = number | bigint | string | Uint8Array;
 
 const counters = { calls: 0 };
 
@@ -74,11 +77,24 @@ export function bufferAddress(buffer: Uint8Array): number {
 let libc: Library | undefined;
 let helpers: Library | undefined;
 
+/** What calls under way read and write: it must not be collected, and nothing else may refer to it any more. */
+const held = new Set<object>();
+
+function holding<T>(memory: object, call: () => T): T {
+  held.add(memory);
+  try {
+    return call();
+  } finally {
+    held.delete(memory);
+  }
+}
+
 /** Calls libc; throws SyscallError with the errno when the result is -1. */
 export function libcCall(name: LibcName, target: string, ...args: Arg[]): number {
   libc ??= binding().ffi.Library("libc.so.6", LIBC);
+  const call = libc[name];
   counters.calls++;
-  const result = Number(libc[name]?.(...args.map(toNative)));
+  const result = Number(holding(args, () => call?.(...args.map(toNative))));
   if (result === -1) throw new SyscallError(name, binding().ffi.errno(), target);
   return result;
 }
@@ -86,16 +102,27 @@ export function libcCall(name: LibcName, target: string, ...args: Arg[]): number
 /** Calls a helper that answers 0 or -errno; throws SyscallError for the latter. */
 export function helperCall(name: HelperName, target: string, ...args: Arg[]): number {
   counters.calls++;
-  return checkHelper(name, target, helperLibrary()[name]?.(...args.map(toNative)));
+  const call = helperLibrary()[name];
+  return checkHelper(
+    name,
+    target,
+    holding(args, () => call?.(...args.map(toNative))),
+  );
 }
 
-/** The same on a worker thread, so that the event loop goes on. Answers the raw result. */
-export function helperCallAsync(name: HelperName, ...args: Arg[]): Promise<number> {
+/**
+ * The same on a worker thread, so that the event loop goes on. Answers the raw result.
+ * @param memory whatever else the call reads or writes, by addresses inside its arguments; kept until it returns.
+ */
+export function helperCallAsync(name: HelperName, memory: object, ...args: Arg[]): Promise<number> {
   counters.calls++;
   const call = helperLibrary()[name];
-  return new Promise((resolve, reject) => {
-    call?.async(...args.map(toNative), (error, result) => (error ? reject(error) : resolve(Number(result))));
+  const kept = [memory, args];
+  held.add(kept);
+  const result = new Promise<number>((resolve, reject) => {
+    call?.async(...args.map(toNative), (error, value) => (error ? reject(error) : resolve(Number(value))));
   });
+  return result.finally(() => held.delete(kept));
 }
 
 /**
@@ -109,8 +136,9 @@ export function systemLibrary<Name extends string>(
   let library: Library | undefined;
   return (name, ...args) => {
     library ??= loadSystemLibrary(file, signatures);
+    const call = library[name];
     counters.calls++;
-    return library[name]?.(...args.map(toNative)) ?? null;
+    return holding(args, () => call?.(...args.map(toNative))) ?? null;
   };
 }
 
@@ -135,6 +163,7 @@ function checkHelper(name: string, target: string, result: number | string | und
 }
 
 function toNative(arg: Arg): number | string {
+  if (arg instanceof Uint8Array) return bufferAddress(arg);
   return typeof arg === "bigint" ? arg.toString() : arg;
 }
 
