@@ -21,6 +21,9 @@ export class LabError extends Error {
   }
 }
 
+/** QEMU itself gave up, by an assertion of its own, before the guest was up. */
+export class QemuAbort extends LabError {}
+
 /** Wrong usage: found before anything was started. */
 export function labUsageError(message: string, hint?: string): LabError {
   return new LabError(message, hint === undefined ? { exitCode: 2 } : { exitCode: 2, hint });

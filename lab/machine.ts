@@ -19,13 +19,21 @@ export function channelFd(channel: Channel): number {
   return FIRST_CHANNEL_FD + CHANNELS.indexOf(channel);
 }
 
+/** How QEMU ended. */
+export interface MachineEnd {
+  /** In words, with QEMU's own. */
+  readonly how: string;
+  /** By abort(): one of its assertions failed. */
+  readonly isAbort: boolean;
+}
+
 /** A QEMU process, the sockets to it, and what its console said. */
 export interface Machine {
   readonly pid: number;
   readonly channels: Readonly<Record<Channel, Duplex>>;
   readonly console: ConsoleTail;
-  /** How QEMU ended, in words, once it has. */
-  readonly exited: Promise<string>;
+  /** Settles once QEMU has ended. */
+  readonly exited: Promise<MachineEnd>;
   kill(): void;
 }
 
@@ -59,15 +67,17 @@ function channelsOf(child: ChildProcess): Record<Channel, Duplex> {
 }
 
 /** QEMU's own words are kept: they tell why it would not start. */
-function describeExit(child: ChildProcess): Promise<string> {
+function describeExit(child: ChildProcess): Promise<MachineEnd> {
   const messages: Buffer[] = [];
   (child.stderr as Readable).on("data", (chunk: Buffer) => messages.push(chunk));
   return new Promise((resolve) => {
-    child.once("error", (error) => resolve(`QEMU could not be started: ${error.message}`));
+    child.once("error", (error) =>
+      resolve({ how: `QEMU could not be started: ${error.message}`, isAbort: false }),
+    );
     child.once("close", (code, signal) => {
       const how = signal ? `QEMU was killed by ${signal}` : `QEMU ended with exit code ${code}`;
       const said = Buffer.concat(messages).toString().trim();
-      resolve(said === "" ? how : `${how}: ${said}`);
+      resolve({ how: said === "" ? how : `${how}: ${said}`, isAbort: signal === "SIGABRT" });
     });
   });
 }

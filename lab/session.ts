@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import type { Readable, Writable } from "node:stream";
-import { guestError, type LabError } from "./errors.ts";
-import type { Machine } from "./machine.ts";
+import { guestError, type LabError, QemuAbort } from "./errors.ts";
+import type { Machine, MachineEnd } from "./machine.ts";
 import {
   encodeLine,
   encodeSetup,
@@ -60,7 +60,7 @@ export class LabSession {
       "data",
       lineSplitter((line) => this.receive(line)),
     );
-    void machine.exited.then((how) => this.fail(this.death(how)));
+    void machine.exited.then((end) => this.fail(this.death(end)));
   }
 
   /** The last lines of the guest's kernel console, at most 200. */
@@ -162,7 +162,7 @@ export class LabSession {
     const complete = await Promise.all([this.output.drained(stdoutBytes), this.errors.drained(stderrBytes)]);
     if (complete.every(Boolean)) return;
     await this.machine.exited;
-    throw this.failure ?? this.death("output was lost");
+    throw this.failure ?? this.death({ how: "output was lost", isAbort: false });
   }
 
   private tell(verb: "eof" | "signal" | "size" | "poweroff", ...numbers: number[]): void {
@@ -203,8 +203,9 @@ export class LabSession {
     for (const { settle } of this.waiting.splice(0)) settle(error);
   }
 
-  private death(how: string): LabError {
+  private death({ how, isAbort }: MachineEnd): LabError {
     const lines = this.consoleTail();
+    if (isAbort && !this.isUp) return new QemuAbort(`The lab guest did not start: ${how}`);
     const panic = lines.find((line) => line.includes("Kernel panic"))?.replace(/^\[[ 0-9.]*\] */, "");
     return guestError(`The lab guest ${this.isUp ? "died" : "did not start"}: ${panic ?? how}`, lines);
   }

@@ -3,7 +3,7 @@ import { realpathSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type AccelRequest, chooseAccel, KVM_TRIAL_MS } from "./accel.ts";
 import { type Backing, checkDisks } from "./disks.ts";
-import { labUsageError } from "./errors.ts";
+import { labUsageError, QemuAbort } from "./errors.ts";
 import { guestInitramfs } from "./guest-init.ts";
 import { HandedFiles } from "./handed-files.ts";
 import { labKernel } from "./kernel.ts";
@@ -53,7 +53,7 @@ export async function startLab(options: LabOptions = {}): Promise<LabSession> {
   const boot = { ...options, topology, drives, disks, shares, qemu, kernel };
   const accel = await resolveAccel(boot);
   options.signal?.throwIfAborted();
-  return bootGuest({ ...boot, accel });
+  return bootTwice({ ...boot, accel });
 }
 
 interface Boot extends Omit<LabOptions, "topology" | "shares"> {
@@ -110,6 +110,17 @@ async function comesUpUnderKvm(boot: Boot): Promise<boolean> {
     return true;
   } catch {
     return false;
+  }
+}
+
+/** QEMU 7.2 now and then fails an assertion of its own while firmware and kernel size the BARs: one more try. */
+async function bootTwice(boot: Boot & { readonly accel: "kvm" | "tcg" }): Promise<LabSession> {
+  try {
+    return await bootGuest(boot);
+  } catch (error) {
+    if (!(error instanceof QemuAbort) || boot.signal?.aborted) throw error;
+    process.stderr.write(`lab: ${error.message}\nlab: trying once more\n`);
+    return bootGuest(boot);
   }
 }
 

@@ -344,6 +344,35 @@ test("p2pdma lab run: Ctrl-C ends a command that does not care", async () => {
   leavesNothing(runner);
 });
 
+/** A QEMU that fails an assertion when it is started, `times` times. */
+function abortingQemu(times: number): { path: string; starts: () => number } {
+  const [path, log] = ["qemu", "starts"].map((name) => join(folder, `${name}-${times}`)) as [string, string];
+  const lines = [
+    ...["#!/bin/sh", "ulimit -c 0", `echo >> "${log}"`],
+    `if [ $(wc -l < "${log}") -le ${times} ]; then echo "msix: Assertion failed" >&2; kill -ABRT $$; fi`,
+    `exec ${findQemu()} "$@"`,
+  ];
+  writeFileSync(path, `${lines.join("\n")}\n`, { mode: 0o755 });
+  return { path, starts: () => readFileSync(log, "utf8").length };
+}
+
+test("p2pdma lab run: QEMU that aborts before the guest is up gets another chance, and says so", async () => {
+  const qemu = abortingQemu(1);
+  const runner = start(["-q", "--accel", "tcg", "--", "echo", "up"], { env: { P2PDMA_LAB_QEMU: qemu.path } });
+  assert.equal([await ends(runner), runner.text.stdout, qemu.starts()], [0, "up\n", 2]);
+  assert.match(
+    runner.text.stderr,
+    /^lab: The lab guest did not start: QEMU was killed by SIGABRT: msix: Assertion failed\nlab: trying once more\n$/,
+  );
+});
+
+test("p2pdma lab run: QEMU that aborts again is an error", async () => {
+  const qemu = abortingQemu(9);
+  const runner = start(["-q", "--accel", "tcg", "--", "true"], { env: { P2PDMA_LAB_QEMU: qemu.path } });
+  assert.equal([await ends(runner), qemu.starts()], [1, 2]);
+  assert.match(runner.text.stderr, /^p2pdma: The lab guest did not start: QEMU was killed by SIGABRT/m);
+});
+
 test("p2pdma lab run: a second SIGTERM ends a command that will not", async () => {
   const runner = await startSleeper('trap "" TERM');
   runner.process.kill("SIGTERM");

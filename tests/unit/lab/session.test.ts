@@ -5,8 +5,8 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { Collector, withInput } from "../../../lab/capture.ts";
 import { ConsoleTail } from "../../../lab/console-tail.ts";
-import type { LabError } from "../../../lab/errors.ts";
-import { CHANNELS, type Channel, type Machine } from "../../../lab/machine.ts";
+import { type LabError, QemuAbort } from "../../../lab/errors.ts";
+import { CHANNELS, type Channel, type Machine, type MachineEnd } from "../../../lab/machine.ts";
 import { type GuestCommand, LabSession } from "../../../lab/session.ts";
 
 /** A machine without QEMU: the test plays the guest. */
@@ -16,9 +16,9 @@ function fakeMachine() {
     Object.fromEntries(pairs.map(([channel, pair]) => [channel, pair[index]])) as Record<Channel, Duplex>;
   const [channels, guest] = [side(0), side(1)];
   const console = new ConsoleTail();
-  const machine = { die: (_how: string) => {}, killed: false, said: "" };
-  const exited = new Promise<string>((resolve) => {
-    machine.die = resolve;
+  const machine = { die: (_how: string, _isAbort = false) => {}, killed: false, said: "" };
+  const exited = new Promise<MachineEnd>((resolve) => {
+    machine.die = (how, isAbort = false) => resolve({ how, isAbort });
   });
   const kill = () => {
     machine.killed = true;
@@ -137,6 +137,24 @@ test("LabSession.boot() says why QEMU did not start", async () => {
   machine.die("QEMU ended with exit code 1: no such option");
   const { message } = await rejection(session.boot(setup, 1000));
   assert.is(message, "The lab guest did not start: QEMU ended with exit code 1: no such option");
+});
+
+test("LabSession tells an abort of QEMU before the guest is up from every other end", async () => {
+  const boot = async (end: (fake: Fake) => void) => {
+    const fake = fakeMachine();
+    const booting = rejection(fake.session.boot(setup, 1000));
+    end(fake);
+    return booting;
+  };
+  const aborted = await boot(({ machine }) => machine.die("QEMU was killed by SIGABRT: Assertion", true));
+  assert.instance(aborted, QemuAbort);
+  assert.match(aborted.message, /did not start: QEMU was killed by SIGABRT: Assertion$/);
+  assert.not.instance(await boot(({ machine }) => machine.die("QEMU was killed by SIGSEGV")), QemuAbort);
+  const late = await boot(({ guest, machine }) => {
+    guest.control.write("hello 1\n");
+    void settle().then(() => machine.die("QEMU was killed by SIGABRT", true));
+  });
+  assert.not.instance(late, QemuAbort);
 });
 
 test("LabSession.boot() kills a guest that hangs", async () => {
