@@ -51,7 +51,8 @@ static bool check_addresses(const struct p2p_pump_job *job)
 
 	if (!is_array(job->slots, job->slot_count) || !is_array(job->status, 1) ||
 	    !is_array(job->extents, job->extent_count) ||
-	    !is_array(job->errors, job->error_capacity) || (!job->bitmap && job->bitmap_bytes))
+	    !is_array(job->errors, job->error_capacity) || (!job->bitmap && job->bitmap_bytes) ||
+	    (!job->cpus && job->cpu_bytes))
 		return false;
 
 	for (uint32_t i = 0; i < job->slot_count; i++) {
@@ -89,17 +90,28 @@ static bool check_bitmap(const struct p2p_pump_job *job)
 	return chunks != UINT64_MAX && chunks_in(chunks, 8) <= job->bitmap_bytes;
 }
 
-/* A Compare command has 16 bits for its number of LBAs, less one. */
-static bool check_compare(const struct p2p_pump_job *job)
+/* A command has 16 bits for its number of LBAs, less one. */
+static bool check_namespace(const struct p2p_pump_job *job, enum p2p_direction direction)
 {
-	const uint32_t lba = job->compare_lba_bytes, most = job->compare_max_bytes;
+	const struct p2p_namespace *space = &job->nvme[direction];
+	const uint32_t lba = space->lba_bytes, most = space->max_bytes;
 
-	if (job->stages == P2P_STAGES_COPY)
-		return true;
-	return job->stages <= P2P_STAGES_COMPARE && job->compare_fd >= 0 && job->compare_nsid &&
-	       p2p_is_power_of_two(lba) && lba <= job->block_bytes &&
-	       check_range(job->compare_base, 0, lba) && most && most % lba == 0 &&
-	       most / lba <= UINT16_MAX + 1u;
+	return space->fd >= 0 && p2p_is_power_of_two(lba) && lba <= job->block_bytes &&
+	       check_range(space->base, 0, lba) && most && most % lba == 0 &&
+	       most / lba <= UINT16_MAX + 1u &&
+	       (direction == P2P_COMPARE || most >= job->chunk_bytes);
+}
+
+static bool check_namespaces(const struct p2p_pump_job *job)
+{
+	if (job->stages > P2P_STAGES_COMPARE ||
+	    (job->stages != P2P_STAGES_COPY && !job->nvme[P2P_COMPARE].nsid))
+		return false;
+	for (int i = 0; i < P2P_DIRECTIONS; i++) {
+		if (job->nvme[i].nsid && !check_namespace(job, (enum p2p_direction)i))
+			return false;
+	}
+	return true;
 }
 
 int p2p_job_check(const struct p2p_pump_job *job)
@@ -111,7 +123,7 @@ int p2p_job_check(const struct p2p_pump_job *job)
 	    job->dst_fd < 0 || job->io_priority > UINT16_MAX || job->reserved)
 		return -EINVAL;
 	if (!check_sizes(job) || !check_addresses(job) || !check_extents(job) ||
-	    !check_bitmap(job) || !check_compare(job))
+	    !check_bitmap(job) || !check_namespaces(job))
 		return -EINVAL;
 	return 0;
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define OPCODE_COMPARE	0x05
 
 /* Status code type (3 bits) and code (8 bits): NVM Express base specification, "Status Field". */
 #define STATUS_MASK		0x7ff
@@ -15,19 +14,25 @@
 _Static_assert(sizeof(struct nvme_uring_cmd) == 72, "nvme_uring_cmd");
 _Static_assert(sizeof(struct nvme_passthru_cmd) == 72, "nvme_passthru_cmd");
 
-struct nvme_uring_cmd p2p_nvme_compare(const struct p2p_pump_job *job,
+struct nvme_uring_cmd p2p_nvme_command(const struct p2p_pump_job *job,
 				       const struct p2p_request *request)
 {
-	uint64_t lba = (job->compare_base + request->offset) / job->compare_lba_bytes;
+	static const uint8_t opcodes[] = {
+		[P2P_READ] = 0x02,
+		[P2P_WRITE] = 0x01,
+		[P2P_COMPARE] = 0x05,
+	};
+	const struct p2p_namespace *space = &job->nvme[request->direction];
+	const uint64_t lba = (space->base + request->offset) / space->lba_bytes;
 
 	return (struct nvme_uring_cmd){
-		.opcode = OPCODE_COMPARE,
-		.nsid = job->compare_nsid,
+		.opcode = opcodes[request->direction],
+		.nsid = space->nsid,
 		.addr = request->address,
 		.data_len = request->length,
 		.cdw10 = (uint32_t)lba,
 		.cdw11 = (uint32_t)(lba >> 32),
-		.cdw12 = request->length / job->compare_lba_bytes - 1,
+		.cdw12 = request->length / space->lba_bytes - 1,
 	};
 }
 
@@ -45,10 +50,16 @@ static int errno_of(int status)
 		return EINVAL;
 	case 0x00b: /* invalid namespace or format */
 		return ENODEV;
+	case 0x020: /* namespace is write protected */
+	case 0x182: /* attempted write to read-only range */
+		return EROFS;
 	case 0x080: /* LBA out of range */
 		return ENXIO;
+	case 0x081: /* capacity exceeded */
+		return ENOSPC;
 	case 0x082: /* namespace not ready */
 		return EBUSY;
+	case 0x280: /* write fault */
 	case 0x281: /* unrecovered read error */
 	case 0x287: /* deallocated or unwritten logical block */
 		return ENODATA;
@@ -71,11 +82,11 @@ int32_t p2p_nvme_result(int result, uint32_t length)
 
 int32_t p2p_nvme_compare_now(const struct p2p_pump_job *job, const struct p2p_request *request)
 {
-	struct nvme_uring_cmd command = p2p_nvme_compare(job, request);
+	struct nvme_uring_cmd command = p2p_nvme_command(job, request);
 	struct nvme_passthru_cmd argument;
 	int ret;
 
 	memcpy(&argument, &command, sizeof(argument));
-	ret = ioctl(job->compare_fd, NVME_IOCTL_IO_CMD, &argument);
+	ret = ioctl(job->nvme[P2P_COMPARE].fd, NVME_IOCTL_IO_CMD, &argument);
 	return p2p_nvme_result(ret < 0 ? -errno : ret, request->length);
 }

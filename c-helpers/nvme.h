@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The NVMe Compare command, as the kernel's passthrough interfaces take it. */
+/* NVMe Read, Write and Compare, as the kernel's passthrough interfaces take them. */
 #ifndef P2P_NVME_H
 #define P2P_NVME_H
 
@@ -7,8 +7,8 @@
 
 #include "ring.h"
 
-/* The command that compares the request's memory with its place on the namespace. */
-struct nvme_uring_cmd p2p_nvme_compare(const struct p2p_pump_job *job,
+/* What the request asks for, of the namespace of its direction. */
+struct nvme_uring_cmd p2p_nvme_command(const struct p2p_pump_job *job,
 				       const struct p2p_request *request);
 
 /*

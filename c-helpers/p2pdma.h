@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define P2P_ABI_VERSION 2
+#define P2P_ABI_VERSION 3
 #define P2P_EXPORT __attribute__((visibility("default")))
 
 /** Version of this interface; the caller compares it with P2P_ABI_VERSION. */
@@ -104,6 +104,18 @@ struct p2p_pump_status {
 };
 
 /**
+ * A namespace that a direction's requests go to as NVMe commands, around the
+ * block layer and the page cache. Namespaces with metadata are not supported.
+ */
+struct p2p_namespace {
+	int32_t fd;		/* /dev/ngXnY, with write access where it is written to */
+	uint32_t nsid;		/* 0: requests go to the job's files instead */
+	uint32_t lba_bytes;	/* power of two, at most block_bytes */
+	uint32_t max_bytes;	/* of one command, whole LBAs, at most 65536 of them */
+	uint64_t base;		/* where the range of the job's offsets begins in the namespace: a partition's start, bytes */
+};
+
+/**
  * A copy job. Everything pointed to stays the caller's and must outlive the
  * call. Addresses of arrays and structures are multiples of 8 (the bitmap's may
  * be odd); an address may be 0 where its count is 0.
@@ -127,13 +139,11 @@ struct p2p_pump_job {
 	uint64_t status;		/* struct p2p_pump_status */
 	uint32_t stages;		/* enum p2p_stages */
 	uint32_t retry_delay_ms;	/* before the second try; doubles up to 5 s, or stays where it is more */
-	uint32_t io_priority;		/* of reads and writes, as ioprio_set(2) has it; 0: the thread's */
-	int32_t compare_fd;		/* NVMe namespace (/dev/ngXnY); these five only where stages compare */
-	uint32_t compare_nsid;
-	uint32_t compare_lba_bytes;	/* power of two, at most block_bytes */
-	uint64_t compare_base;		/* where the destination begins in the namespace, bytes */
-	uint32_t compare_max_bytes;	/* of one command, whole LBAs, at most 65536 of them */
+	uint32_t io_priority;		/* of reads and writes, as ioprio_set(2) has it; 0: the thread's. Not of NVMe commands */
 	uint32_t reserved;		/* 0 */
+	uint64_t cpus;			/* const uint8_t[cpu_bytes], bit n of byte n/8: the thread may run on CPU n */
+	uint64_t cpu_bytes;		/* 0: it stays where it is */
+	struct p2p_namespace nvme[P2P_DIRECTIONS]; /* reads and writes may, compares must go there; max_bytes of the former is at least chunk_bytes */
 };
 
 /**
@@ -155,10 +165,15 @@ struct p2p_pump_job {
  *
  * Comparing: the drive compares the slot with what it would answer to a read.
  * The write has completed by then; whether that is its medium or its cache is
- * the drive's business, so flush first where that matters. Namespaces with
- * metadata are not supported. A chunk that differs is compared again in smaller
- * pieces down to single LBAs, and neighbouring ones are logged as one run; at
- * most 64 a chunk, the last one rough, and none when the log is full.
+ * the drive's business, so flush first where that matters. A chunk that differs
+ * is compared again in smaller pieces down to single LBAs, and neighbouring ones
+ * are logged as one run; at most 64 a chunk, the last one rough, and none when
+ * the log is full.
+ *
+ * Reads and writes as NVMe commands: the caller keeps the page cache out of it,
+ * and what they cannot do is fatal: -EOPNOTSUPP without NVMe commands over
+ * io_uring (Linux 5.19). Before Linux 6.7 a command that the kernel could not
+ * send may look like one that succeeded.
  *
  * Return: 0 when every chunk is done; -EIO when chunks failed (see the error
  * log); -EILSEQ when none failed but some differ; -ECANCELED when cancelled
@@ -215,12 +230,12 @@ _Static_assert(sizeof(struct p2p_pump_status) == 200, "p2p_pump_status");
 _Static_assert(offsetof(struct p2p_pump_status, errors_logged) == 96, "p2p_pump_status.errors_logged");
 _Static_assert(offsetof(struct p2p_pump_status, latency_ns) == 128, "p2p_pump_status.latency_ns");
 _Static_assert(offsetof(struct p2p_pump_status, cancel) == 176, "p2p_pump_status.cancel");
-_Static_assert(sizeof(struct p2p_pump_job) == 136, "p2p_pump_job");
+_Static_assert(sizeof(struct p2p_pump_job) == 200, "p2p_pump_job");
 _Static_assert(offsetof(struct p2p_pump_job, slot_count) == 16, "p2p_pump_job.slot_count");
 _Static_assert(offsetof(struct p2p_pump_job, slots) == 32, "p2p_pump_job.slots");
 _Static_assert(offsetof(struct p2p_pump_job, status) == 88, "p2p_pump_job.status");
-_Static_assert(offsetof(struct p2p_pump_job, compare_fd) == 108, "p2p_pump_job.compare_fd");
-_Static_assert(offsetof(struct p2p_pump_job, compare_base) == 120, "p2p_pump_job.compare_base");
+_Static_assert(offsetof(struct p2p_pump_job, nvme) == 128, "p2p_pump_job.nvme");
+_Static_assert(sizeof(struct p2p_namespace) == 24, "p2p_namespace");
 
 /* CPU access to device memory: every word is one load or store of its own width, in order. */
 

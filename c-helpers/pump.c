@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pin.h"
 #include "slot.h"
 
 #define MAX_WAIT_NS	(50u * 1000 * 1000) /* so soon are the caller's fields heard */
@@ -163,6 +164,7 @@ static void clear_status(struct p2p_pump_status *status)
 int p2p_pump_run(const struct p2p_pump_job *job)
 {
 	struct p2p_pump pump = { .job = job };
+	struct p2p_pin pin;
 	int ret = p2p_job_check(job);
 
 	if (ret)
@@ -175,11 +177,13 @@ int p2p_pump_run(const struct p2p_pump_job *job)
 	if (!has_chunks_left(&pump))
 		return 0;
 
+	p2p_pin(job, &pin);
 	ret = open_pump(&pump);
-	if (ret)
-		return ret;
-	ret = run(&pump);
-	close_pump(&pump);
+	if (!ret) {
+		ret = run(&pump);
+		close_pump(&pump);
+	}
+	p2p_unpin(&pin);
 	if (ret)
 		return ret;
 	if (pump.cancelled && has_chunks_left(&pump))

@@ -19,7 +19,7 @@ struct p2p_ring {
 	bool fixed_files;
 	bool fixed_buffers;
 	bool by_ioctl;		/* compares */
-	struct p2p_request *compares;	/* the last of each slot */
+	struct p2p_request *commands;	/* the NVMe command of each slot; length 0: none */
 	uint32_t *to_compare;	/* slots whose compare awaits its ioctl, in a circle */
 	uint32_t to_compare_first, to_compare_count;
 };
@@ -40,31 +40,43 @@ static int setup_best(struct io_uring *uring, uint32_t entries, uint32_t more)
 	return ret;
 }
 
-/* NVMe commands need the large entries, of Linux 5.19. */
+static bool compares(const struct p2p_pump_job *job)
+{
+	return job->stages != P2P_STAGES_COPY;
+}
+
+static bool moves_by_command(const struct p2p_pump_job *job)
+{
+	return job->nvme[P2P_READ].nsid || job->nvme[P2P_WRITE].nsid;
+}
+
+/* NVMe commands need the large entries, of Linux 5.19. Compares can do without. */
 static int setup(struct p2p_ring *ring)
 {
 	const struct p2p_pump_job *job = ring->job;
 	int ret = -EINVAL;
 
 	ring->by_ioctl = job->flags & P2P_PUMP_COMPARE_IOCTL;
-	if (job->stages != P2P_STAGES_COPY && !ring->by_ioctl) {
+	if (moves_by_command(job) || (compares(job) && !ring->by_ioctl)) {
 		ret = setup_best(&ring->uring, job->slot_count,
 				 IORING_SETUP_SQE128 | IORING_SETUP_CQE32);
-		ring->by_ioctl = ret == -EINVAL;
+		if (ret == -EINVAL && moves_by_command(job))
+			return -EOPNOTSUPP;
+		ring->by_ioctl |= ret == -EINVAL;
 	}
 	return ret == -EINVAL ? setup_best(&ring->uring, job->slot_count, 0) : ret;
 }
 
-static int open_compare(struct p2p_ring *ring)
+static int open_commands(struct p2p_ring *ring)
 {
-	ring->compares = calloc(ring->job->slot_count, sizeof(*ring->compares));
+	ring->commands = calloc(ring->job->slot_count, sizeof(*ring->commands));
 	ring->to_compare = calloc(ring->job->slot_count, sizeof(*ring->to_compare));
-	return ring->compares && ring->to_compare ? 0 : -ENOMEM;
+	return ring->commands && ring->to_compare ? 0 : -ENOMEM;
 }
 
 static void free_ring(struct p2p_ring *ring)
 {
-	free(ring->compares);
+	free(ring->commands);
 	free(ring->to_compare);
 	free(ring);
 }
@@ -93,13 +105,12 @@ static bool register_buffers(struct io_uring *uring, const struct p2p_pump_job *
 int p2p_ring_open(const struct p2p_pump_job *job, struct p2p_ring **out)
 {
 	struct p2p_ring *ring = calloc(1, sizeof(*ring));
-	const bool compares = job->stages != P2P_STAGES_COPY;
 	int ret;
 
 	if (!ring)
 		return -ENOMEM;
 	ring->job = job;
-	ret = compares ? open_compare(ring) : 0;
+	ret = compares(job) || moves_by_command(job) ? open_commands(ring) : 0;
 	if (!ret)
 		ret = setup(ring);
 	if (ret) {
@@ -109,17 +120,17 @@ int p2p_ring_open(const struct p2p_pump_job *job, struct p2p_ring **out)
 
 	/* Each of these only saves time, so the ring is as good without. */
 	io_uring_register_ring_fd(&ring->uring);
-	ring->fds[P2P_READ] = job->src_fd;
-	ring->fds[P2P_WRITE] = job->dst_fd;
-	ring->fds[P2P_COMPARE] = job->compare_fd;
-	ring->fixed_files = io_uring_register_files(&ring->uring, ring->fds, compares ? 3 : 2) == 0;
+	ring->fds[P2P_READ] = job->nvme[P2P_READ].nsid ? job->nvme[P2P_READ].fd : job->src_fd;
+	ring->fds[P2P_WRITE] = job->nvme[P2P_WRITE].nsid ? job->nvme[P2P_WRITE].fd : job->dst_fd;
+	ring->fds[P2P_COMPARE] = compares(job) ? job->nvme[P2P_COMPARE].fd : -1;
+	ring->fixed_files = io_uring_register_files(&ring->uring, ring->fds, P2P_DIRECTIONS) == 0;
 	if (job->flags & P2P_PUMP_FIXED_BUFFERS)
 		ring->fixed_buffers = register_buffers(&ring->uring, job);
 
 	ring->status = (struct p2p_pump_status *)(uintptr_t)job->status;
 	p2p_status_set(&ring->status->fixed_files, ring->fixed_files);
 	p2p_status_set(&ring->status->fixed_buffers, ring->fixed_buffers);
-	p2p_status_set(&ring->status->compare_ioctl, compares && ring->by_ioctl);
+	p2p_status_set(&ring->status->compare_ioctl, compares(job) && ring->by_ioctl);
 	*out = ring;
 	return 0;
 }
@@ -179,13 +190,13 @@ static void await_ioctl(struct p2p_ring *ring, uint32_t slot)
 	ring->to_compare[end % ring->job->slot_count] = slot;
 }
 
-static void queue_compare(struct p2p_ring *ring, const struct p2p_request *request)
+static void queue_command(struct p2p_ring *ring, const struct p2p_request *request)
 {
-	struct nvme_uring_cmd command = p2p_nvme_compare(ring->job, request);
+	struct nvme_uring_cmd command = p2p_nvme_command(ring->job, request);
 	struct io_uring_sqe *sqe;
 
-	ring->compares[request->slot] = *request;
-	if (ring->by_ioctl) {
+	ring->commands[request->slot] = *request;
+	if (request->direction == P2P_COMPARE && ring->by_ioctl) {
 		await_ioctl(ring, request->slot);
 		return;
 	}
@@ -198,8 +209,8 @@ static void queue_compare(struct p2p_ring *ring, const struct p2p_request *reque
 void p2p_ring_queue(struct p2p_ring *ring, const struct p2p_request *request)
 {
 	ring->pending++;
-	if (request->direction == P2P_COMPARE)
-		queue_compare(ring, request);
+	if (ring->job->nvme[request->direction].nsid)
+		queue_command(ring, request);
 	else
 		queue_transfer(ring, request);
 }
@@ -209,19 +220,19 @@ static bool take(struct p2p_ring *ring, const struct io_uring_cqe *cqe,
 		 struct p2p_completion *completion)
 {
 	const uint32_t slot = (uint32_t)io_uring_cqe_get_data64(cqe);
-	struct p2p_request *compare = ring->compares ? &ring->compares[slot] : NULL;
+	struct p2p_request *command = ring->commands ? &ring->commands[slot] : NULL;
 
 	*completion = (struct p2p_completion){ .slot = slot, .result = cqe->res };
-	if (!compare || !compare->length)
+	if (!command || !command->length)
 		return true;
-	if (cqe->res == -EOPNOTSUPP) {
+	if (cqe->res == -EOPNOTSUPP && command->direction == P2P_COMPARE) {
 		ring->by_ioctl = true;
 		p2p_status_set(&ring->status->compare_ioctl, 1);
 		await_ioctl(ring, slot);
 		return false;
 	}
-	completion->result = p2p_nvme_result(cqe->res, compare->length);
-	compare->length = 0;
+	completion->result = p2p_nvme_result(cqe->res, command->length);
+	command->length = 0;
 	return true;
 }
 
@@ -242,7 +253,7 @@ static int reap(struct p2p_ring *ring, struct p2p_completion *completions)
 static void compare_one(struct p2p_ring *ring, struct p2p_completion *completion)
 {
 	const uint32_t slot = ring->to_compare[ring->to_compare_first];
-	struct p2p_request *compare = &ring->compares[slot];
+	struct p2p_request *compare = &ring->commands[slot];
 
 	ring->to_compare_first = (ring->to_compare_first + 1) % ring->job->slot_count;
 	ring->to_compare_count--;

@@ -90,8 +90,8 @@ void p2p_slot_begin(struct p2p_pump *pump, struct p2p_slot *slot, enum p2p_direc
 	slot->soft_errors = 0;
 	slot->stalls = 0;
 	if (direction == P2P_COMPARE) {
-		p2p_locator_init(&slot->locator, pump->job->compare_lba_bytes,
-				 pump->job->compare_max_bytes);
+		p2p_locator_init(&slot->locator, pump->job->nvme[P2P_COMPARE].lba_bytes,
+				 pump->job->nvme[P2P_COMPARE].max_bytes);
 		slot->runs = 0;
 	}
 	p2p_slot_submit(pump, slot);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { SyscallError } from "./errors.ts";
 import type { OpenFile } from "./files.ts";
-import { bufferAddress, helperCallAsync } from "./load.ts";
+import { ABI_VERSION, bufferAddress, helperCallAsync } from "./load.ts";
 import { type MemoryRange, rangeAddress } from "./memory.ts";
 
 /** copy: each slot reads a chunk from the source, then writes it to the destination. */
@@ -89,7 +89,6 @@ export interface BenchRun {
   cancel(): void;
 }
 
-const ABI_VERSION = 2;
 const JOB_BYTES = 128;
 const RESULT_FIELDS = 54;
 const BUCKETS = 33792;

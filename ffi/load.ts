@@ -52,7 +52,7 @@ const HELPERS = {
 } satisfies Record<string, [string, string[]]>;
 
 /** Version of c-helpers/p2pdma.h that the layouts in this folder follow. */
-const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 type LibcName = keyof typeof LIBC;
 type HelperName = keyof typeof HELPERS;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import type { OpenFile } from "./files.ts";
-import { bufferAddress, helperCall, helperCallAsync } from "./load.ts";
+import { ABI_VERSION, bufferAddress, helperCall, helperCallAsync } from "./load.ts";
 import { type MemoryRange, rangeAddress } from "./memory.ts";
 
 /** One piece of a copy, in bytes; offsets and length are multiples of both block sizes. */
@@ -36,6 +36,14 @@ export interface PumpJob {
   readonly stages?: PumpStages | undefined;
   /** Needed where `stages` compare. */
   readonly compare?: CompareTarget | undefined;
+  /**
+   * Read and write as NVMe commands to these, instead of through the block layer: `src` and `dst` are not touched then,
+   * and what the page cache holds of them is the caller's business. EOPNOTSUPP before Linux 5.19; before 6.7 a command
+   * that the kernel could not send may look like one that succeeded.
+   */
+  readonly commands?: { readonly read: NamespaceTarget; readonly write: NamespaceTarget } | undefined;
+  /** Where the pump's thread may run, of those CPUs where it may anyway; all of them when left out or empty. */
+  readonly cpus?: readonly number[] | undefined;
   /** Try to register the slots; p2pmem can't be, so leave it off there. */
   readonly fixedBuffers: boolean;
   /** Start nothing new after the first chunk that failed or differs. After a fatal error nothing is started anyway. */
@@ -49,16 +57,20 @@ export interface PumpJob {
  */
 export type PumpStages = "copy" | "copy+compare" | "compare";
 
-/** The destination as its drive's Compare command sees it: a namespace without metadata. */
-export interface CompareTarget {
+/** One end as NVMe commands see it: a namespace without metadata. */
+export interface NamespaceTarget {
   /** The namespace's character device, `/dev/ngXnY`. */
   readonly file: OpenFile;
   readonly nsid: number;
   readonly lbaBytes: number;
-  /** Where the destination begins in the namespace: 0, or the start of the partition. */
+  /** Where the end begins in the namespace: 0, or the start of the partition. */
   readonly baseBytes: bigint;
-  /** Most that one command may carry (MDTS): a multiple of `lbaBytes`, at most 65536 LBAs. */
+  /** Most that one command may carry (MDTS): a multiple of `lbaBytes`, at most 65536 LBAs. A read or write carries a chunk. */
   readonly maxBytes: number;
+}
+
+/** The destination, for its drive's Compare command. */
+export interface CompareTarget extends NamespaceTarget {
   /** Compare by ioctl, one command at a time, also where io_uring could. */
   readonly viaIoctl?: boolean | undefined;
 }
@@ -129,8 +141,7 @@ export interface PumpRun {
   setRate(bytesPerSecond: number): void;
 }
 
-const ABI_VERSION = 2;
-const JOB_BYTES = 136;
+const JOB_BYTES = 200;
 const EXTENT_BYTES = 24;
 const ERROR_BYTES = 48;
 const ERROR_CAPACITY = 1024;
@@ -185,7 +196,7 @@ export function startPump(job: PumpJob): PumpRun {
   const status = Buffer.alloc(STATUS_FIELDS * 8);
   const log = Buffer.alloc(ERROR_CAPACITY * ERROR_BYTES);
   const field = (index: number) => status.readBigUInt64LE(index * 8);
-  const tables = { status, log, slots: packSlots(job), extents: packExtents(job) };
+  const tables = { status, log, slots: packSlots(job), extents: packExtents(job), cpus: packCpus(job) };
   const packed = packJob(job, tables);
   const setField = (index: number, value: bigint) => void status.writeBigUInt64LE(value, index * 8);
   const setRate = (bytesPerSecond: number) => setField(STATUS.rate, BigInt(Math.round(bytesPerSecond)));
@@ -270,18 +281,28 @@ function packExtents(job: PumpJob): Buffer {
   return out;
 }
 
+/** Bit n of byte n / 8: CPU n. */
+function packCpus({ cpus = [] }: PumpJob): Buffer {
+  const out = Buffer.alloc(cpus.length > 0 ? Math.floor(Math.max(...cpus) / 8) + 1 : 0);
+  for (const cpu of cpus) out[cpu >> 3] = (out[cpu >> 3] ?? 0) | (1 << (cpu & 7));
+  return out;
+}
+
 function packJob(
   job: PumpJob,
-  tables: { status: Buffer; log: Buffer; slots: Buffer; extents: Buffer },
+  tables: { status: Buffer; log: Buffer; slots: Buffer; extents: Buffer; cpus: Buffer },
 ): Buffer {
   const out = Buffer.alloc(JOB_BYTES);
-  const { compare } = job;
   let at = 0;
   const u32 = (value: number) => {
     at = out.writeUInt32LE(value, at);
   };
   const u64 = (value: number | bigint) => {
     at = out.writeBigUInt64LE(BigInt(value), at);
+  };
+  const namespace = (target: NamespaceTarget | undefined) => {
+    for (const value of [target?.file.fd, target?.nsid, target?.lbaBytes, target?.maxBytes]) u32(value ?? 0);
+    u64(target?.baseBytes ?? 0n);
   };
   u32(ABI_VERSION);
   u32(packFlags(job));
@@ -302,11 +323,10 @@ function packJob(
   u32(STAGES[job.stages ?? "copy"]);
   u32(job.retryDelayMs);
   u32(job.ioPriority);
-  u32(compare?.file.fd ?? 0);
-  u32(compare?.nsid ?? 0);
-  u32(compare?.lbaBytes ?? 0);
-  u64(compare?.baseBytes ?? 0n);
-  u32(compare?.maxBytes ?? 0);
+  u32(0);
+  u64(bufferAddress(tables.cpus));
+  u64(tables.cpus.length);
+  for (const target of [job.commands?.read, job.commands?.write, job.compare]) namespace(target);
   return out;
 }
 

@@ -80,8 +80,8 @@ static void check_request(struct p2p_ring *ring, const struct p2p_request *reque
 	MUST(request->slot < job->slot_count);
 	CHECK(!ring->is_busy[request->slot]);
 	if (request->direction == P2P_COMPARE) {
-		CHECK(request->length <= job->compare_max_bytes);
-		mask = job->compare_lba_bytes - 1;
+		CHECK(request->length <= job->nvme[P2P_COMPARE].max_bytes);
+		mask = job->nvme[P2P_COMPARE].lba_bytes - 1;
 	}
 	CHECK(request->length && !(request->length & mask));
 	CHECK(!(request->offset & mask));

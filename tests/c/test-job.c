@@ -64,16 +64,18 @@ CHANGE(status_odd, job->status += 1)
 CHANGE(nothing_to_copy, { job->extents = 0; job->extent_count = 0; job->bitmap = 0;
 			  job->bitmap_bytes = 0; })
 
-/* A sound job that compares, less what the rest of the line changes. */
-#define COMPARES(...)						\
+/* A sound job with NVMe commands in one direction, less what the rest of the line changes. */
+#define COMMANDS(direction, ...)				\
 	{							\
-		job->stages = P2P_STAGES_COMPARE;		\
-		job->compare_nsid = 1;				\
-		job->compare_lba_bytes = 512;			\
-		job->compare_base = 512;			\
-		job->compare_max_bytes = 1024;			\
+		struct p2p_namespace *space = &job->nvme[direction]; \
+								\
+		space->nsid = 1;				\
+		space->lba_bytes = 512;				\
+		space->base = 512;				\
+		space->max_bytes = 8192;			\
 		__VA_ARGS__;					\
 	}
+#define COMPARES(...)	COMMANDS(P2P_COMPARE, job->stages = P2P_STAGES_COMPARE; __VA_ARGS__)
 
 CHANGE(priority_largest, job->io_priority = 65535)
 CHANGE(priority_wide, job->io_priority = 65536)
@@ -81,16 +83,23 @@ CHANGE(reserved_used, job->reserved = 1)
 CHANGE(stages_unknown, COMPARES(job->stages = 3))
 CHANGE(compares, COMPARES())
 CHANGE(copies_and_compares, COMPARES(job->stages = P2P_STAGES_COPY_COMPARE))
-CHANGE(compare_no_fd, COMPARES(job->compare_fd = -1))
-CHANGE(compare_no_nsid, COMPARES(job->compare_nsid = 0))
-CHANGE(compare_lba_zero, COMPARES(job->compare_lba_bytes = 0))
-CHANGE(compare_lba_odd, COMPARES(job->compare_lba_bytes = 520))
-CHANGE(compare_lba_above_block, COMPARES(job->compare_lba_bytes = 8192; job->compare_max_bytes = 8192))
-CHANGE(compare_base_unaligned, COMPARES(job->compare_base = 100))
-CHANGE(compare_max_zero, COMPARES(job->compare_max_bytes = 0))
-CHANGE(compare_max_uneven, COMPARES(job->compare_max_bytes = 700))
-CHANGE(compare_max_largest, COMPARES(job->compare_max_bytes = 65536 * 512))
-CHANGE(compare_max_wide, COMPARES(job->compare_max_bytes = 65537 * 512))
+CHANGE(compare_no_fd, COMPARES(space->fd = -1))
+CHANGE(compare_no_nsid, COMPARES(space->nsid = 0))
+CHANGE(compare_lba_zero, COMPARES(space->lba_bytes = 0))
+CHANGE(compare_lba_odd, COMPARES(space->lba_bytes = 520))
+CHANGE(compare_lba_above_block, COMPARES(space->lba_bytes = 8192; space->max_bytes = 8192))
+CHANGE(compare_base_unaligned, COMPARES(space->base = 100))
+CHANGE(compare_max_zero, COMPARES(space->max_bytes = 0))
+CHANGE(compare_max_uneven, COMPARES(space->max_bytes = 700))
+CHANGE(compare_max_largest, COMPARES(space->max_bytes = 65536 * 512))
+CHANGE(compare_max_below_chunk, COMPARES(space->max_bytes = 512))
+CHANGE(reads, COMMANDS(P2P_READ, (void)space))
+CHANGE(read_max_below_chunk, COMMANDS(P2P_READ, space->max_bytes = job->chunk_bytes - 512))
+CHANGE(writes, COMMANDS(P2P_WRITE, (void)space))
+CHANGE(write_no_fd, COMMANDS(P2P_WRITE, space->fd = -1))
+CHANGE(write_base_unaligned, COMMANDS(P2P_WRITE, space->base = 100))
+CHANGE(write_max_below_chunk, COMMANDS(P2P_WRITE, space->max_bytes = job->chunk_bytes - 512))
+CHANGE(compare_max_wide, COMPARES(space->max_bytes = 65537 * 512))
 
 static const struct change changes[] = {
 	{ "a sound job", nothing, 0 },
@@ -142,6 +151,13 @@ static const struct change changes[] = {
 	{ "compare at most half an LBA", compare_max_uneven, -EINVAL },
 	{ "compare at most 65536 LBAs", compare_max_largest, 0 },
 	{ "compare at most 65537 LBAs", compare_max_wide, -EINVAL },
+	{ "compare less than a chunk at once", compare_max_below_chunk, 0 },
+	{ "reads by command", reads, 0 },
+	{ "a read carries less than a chunk", read_max_below_chunk, -EINVAL },
+	{ "writes by command", writes, 0 },
+	{ "writes by command to fd -1", write_no_fd, -EINVAL },
+	{ "a partition for writes inside an LBA", write_base_unaligned, -EINVAL },
+	{ "a write carries less than a chunk", write_max_below_chunk, -EINVAL },
 };
 
 static void judges_each_field(void)

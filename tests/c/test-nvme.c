@@ -29,11 +29,11 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 }
 
 static const struct p2p_pump_job job = {
-	.compare_fd = 7,
-	.compare_nsid = 3,
-	.compare_lba_bytes = 4096,
-	.compare_base = 5ull << 44,
-	.compare_max_bytes = 65536,
+	.nvme[P2P_COMPARE].fd = 7,
+	.nvme[P2P_COMPARE].nsid = 3,
+	.nvme[P2P_COMPARE].lba_bytes = 4096,
+	.nvme[P2P_COMPARE].base = 5ull << 44,
+	.nvme[P2P_COMPARE].max_bytes = 65536,
 };
 
 static const struct p2p_request request = {
@@ -45,7 +45,7 @@ static const struct p2p_request request = {
 
 static void fills_the_command(void)
 {
-	struct nvme_uring_cmd command = p2p_nvme_compare(&job, &request);
+	struct nvme_uring_cmd command = p2p_nvme_command(&job, &request);
 
 	CHECK_EQ(command.opcode, 0x05);
 	CHECK_EQ(command.nsid, 3);
@@ -55,6 +55,27 @@ static void fills_the_command(void)
 	CHECK_EQ(command.cdw11, 5);
 	CHECK_EQ(command.cdw12, 2);
 	CHECK_EQ(command.metadata_len | command.cdw13 | command.cdw14 | command.cdw15, 0);
+}
+
+/* Each direction has its opcode and its namespace. */
+static void tells_directions_apart(void)
+{
+	static const uint8_t opcodes[] = { 0x02, 0x01, 0x05 };
+	struct p2p_pump_job both = job;
+	struct p2p_request one = request;
+
+	both.nvme[P2P_READ] = (struct p2p_namespace){ .fd = 1, .nsid = 8, .lba_bytes = 512 };
+	both.nvme[P2P_WRITE] = (struct p2p_namespace){ .fd = 2, .nsid = 9, .lba_bytes = 512, .base = 512 };
+	for (uint32_t i = 0; i < P2P_DIRECTIONS; i++) {
+		struct nvme_uring_cmd command;
+
+		one.direction = (enum p2p_direction)i;
+		command = p2p_nvme_command(&both, &one);
+		CHECK_EQ(command.opcode, opcodes[i]);
+		CHECK_EQ(command.nsid, both.nvme[i].nsid);
+		CHECK_EQ(command.cdw10, i == P2P_COMPARE ? 7 : 0x38 + i);
+		CHECK_EQ(command.cdw12, i == P2P_COMPARE ? 2 : 0x17);
+	}
 }
 
 static void tells_results_apart(void)
@@ -72,6 +93,10 @@ static void tells_results_apart(void)
 		{ 0x4001, -EOPNOTSUPP },
 		{ 0x4002, -EINVAL },
 		{ 0x4080, -ENXIO },
+		{ 0x4081, -ENOSPC },
+		{ 0x4020, -EROFS },
+		{ 0x4182, -EROFS },
+		{ 0x4280, -ENODATA },
 		{ 0x6, -EIO },
 		{ 0x371, -EIO },
 		{ -EREMOTEIO, -EREMOTEIO },
@@ -101,7 +126,8 @@ static void compares_by_ioctl(void)
 int main(void)
 {
 	static const struct kit_test tests[] = {
-		{ "p2p_nvme_compare() fills the command", fills_the_command },
+		{ "p2p_nvme_command() fills the command", fills_the_command },
+		{ "p2p_nvme_command() tells directions apart", tells_directions_apart },
 		{ "p2p_nvme_result() tells results apart", tells_results_apart },
 		{ "p2p_nvme_compare_now() compares by ioctl", compares_by_ioctl },
 	};

@@ -6,9 +6,9 @@ static void open_compare(struct fixture *fixture, uint64_t seed, enum p2p_stages
 {
 	open_straight(fixture, seed);
 	fixture->job.stages = stages;
-	fixture->job.compare_nsid = 1;
-	fixture->job.compare_lba_bytes = BLOCK;
-	fixture->job.compare_max_bytes = 3 * BLOCK;
+	fixture->job.nvme[P2P_COMPARE].nsid = 1;
+	fixture->job.nvme[P2P_COMPARE].lba_bytes = BLOCK;
+	fixture->job.nvme[P2P_COMPARE].max_bytes = 3 * BLOCK;
 	memset(&fake_seen, 0, sizeof(fake_seen));
 	if (stages == P2P_STAGES_COMPARE)
 		memcpy(destination, source, sizeof(destination));
@@ -136,9 +136,9 @@ static void ends_with_a_rough_run(void)
 	fixture_close(&fixture);
 	fixture_open(&fixture, &large, 1, 1, DEVICE_BYTES, BLOCK);
 	fixture.job.stages = P2P_STAGES_COMPARE;
-	fixture.job.compare_nsid = 1;
-	fixture.job.compare_lba_bytes = BLOCK;
-	fixture.job.compare_max_bytes = DEVICE_BYTES;
+	fixture.job.nvme[P2P_COMPARE].nsid = 1;
+	fixture.job.nvme[P2P_COMPARE].lba_bytes = BLOCK;
+	fixture.job.nvme[P2P_COMPARE].max_bytes = DEVICE_BYTES;
 	for (uint64_t at = 0; at < DEVICE_BYTES; at += 2 * BLOCK)
 		destination[at] ^= 1;
 	CHECK_EQ(p2p_pump_run(&fixture.job), -EILSEQ);

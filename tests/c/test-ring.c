@@ -266,9 +266,9 @@ static void compare_all(struct fixture *fixture, int32_t wanted)
 	struct p2p_ring *ring;
 
 	fixture->job.stages = P2P_STAGES_COMPARE;
-	fixture->job.compare_nsid = 1;
-	fixture->job.compare_lba_bytes = 512;
-	fixture->job.compare_max_bytes = 8192;
+	fixture->job.nvme[P2P_COMPARE].nsid = 1;
+	fixture->job.nvme[P2P_COMPARE].lba_bytes = 512;
+	fixture->job.nvme[P2P_COMPARE].max_bytes = 8192;
 	MUST(!p2p_job_check(&fixture->job));
 	CHECK_EQ(p2p_ring_open(&fixture->job, &ring), 0);
 	for (uint32_t slot = 0; slot < 3; slot++)
@@ -297,7 +297,7 @@ static void compares_over_the_ring(void)
 	struct fixture fixture;
 
 	open_zeros(&fixture);
-	fixture.job.compare_fd = fixture.job.dst_fd;
+	fixture.job.nvme[P2P_COMPARE].fd = fixture.job.dst_fd;
 	compare_all(&fixture, 4096);
 	CHECK_EQ(fixture.status.compare_ioctl, 0);
 	CHECK_EQ(forced.setup_flags & IORING_SETUP_SQE128, IORING_SETUP_SQE128);
@@ -311,7 +311,7 @@ static void compares_by_ioctl_when_told(void)
 	struct fixture fixture;
 
 	open_zeros(&fixture);
-	fixture.job.compare_fd = fixture.job.dst_fd;
+	fixture.job.nvme[P2P_COMPARE].fd = fixture.job.dst_fd;
 	fixture.job.flags = P2P_PUMP_COMPARE_IOCTL;
 	compare_all(&fixture, -ENOTTY);
 	CHECK_EQ(fixture.status.compare_ioctl, 1);
@@ -324,7 +324,7 @@ static void compares_by_ioctl_without_large_entries(void)
 	struct fixture fixture;
 
 	open_zeros(&fixture);
-	fixture.job.compare_fd = fixture.job.dst_fd;
+	fixture.job.nvme[P2P_COMPARE].fd = fixture.job.dst_fd;
 	forced.small_entries = true;
 	compare_all(&fixture, -ENOTTY);
 	CHECK_EQ(fixture.status.compare_ioctl, 1);
@@ -338,9 +338,61 @@ static void compares_by_ioctl_where_the_ring_cannot(void)
 
 	open_zeros(&fixture);
 	MUST(!pipe(ends));
-	fixture.job.compare_fd = ends[0];
+	fixture.job.nvme[P2P_COMPARE].fd = ends[0];
 	compare_all(&fixture, -ENOTTY);
 	CHECK_EQ(fixture.status.compare_ioctl, 1);
+	close(ends[0]);
+	close(ends[1]);
+	close_zeros(&fixture);
+}
+
+static void ask_for_commands(struct fixture *fixture)
+{
+	for (int i = P2P_READ; i <= P2P_WRITE; i++)
+		fixture->job.nvme[i] = (struct p2p_namespace){
+			.fd = fixture->job.dst_fd,
+			.nsid = 1,
+			.lba_bytes = 512,
+			.max_bytes = fixture->job.chunk_bytes };
+	MUST(!p2p_job_check(&fixture->job));
+}
+
+/* /dev/null answers a read with 0 bytes, but the command with success: all of it. */
+static void reads_and_writes_by_command(void)
+{
+	struct fixture fixture;
+	struct p2p_ring *ring;
+
+	open_zeros(&fixture);
+	ask_for_commands(&fixture);
+	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
+	CHECK_EQ(forced.setup_flags & IORING_SETUP_SQE128, IORING_SETUP_SQE128);
+	for (int i = P2P_READ; i <= P2P_WRITE; i++) {
+		p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0,
+							    (enum p2p_direction)i, 0 });
+		wait_for(ring, 1, 4096);
+	}
+	p2p_ring_close(ring);
+	close_zeros(&fixture);
+}
+
+static void has_no_other_way_for_commands(void)
+{
+	struct fixture fixture;
+	struct p2p_ring *ring;
+	int ends[2];
+
+	open_zeros(&fixture);
+	ask_for_commands(&fixture);
+	forced.small_entries = true;
+	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), -EOPNOTSUPP);
+	forced.small_entries = false;
+	MUST(!pipe(ends));
+	fixture.job.nvme[P2P_READ].fd = ends[0];
+	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
+	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ, 0 });
+	wait_for(ring, 1, -EOPNOTSUPP);
+	p2p_ring_close(ring);
 	close(ends[0]);
 	close(ends[1]);
 	close_zeros(&fixture);
@@ -384,6 +436,8 @@ int main(void)
 		  compares_by_ioctl_without_large_entries },
 		{ "p2p_ring_queue() compares by ioctl where the ring cannot",
 		  compares_by_ioctl_where_the_ring_cannot },
+		{ "p2p_ring_queue() reads and writes by command", reads_and_writes_by_command },
+		{ "p2p_ring_queue() has no other way for commands", has_no_other_way_for_commands },
 		{ "p2p_ring_queue() passes the priority on", passes_the_priority_on },
 		{ "p2p_ring_wait() comes back from a wait in vain", waits_in_vain },
 	};
