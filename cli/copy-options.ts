@@ -60,7 +60,12 @@ export function addTuningOptions(command: Command): Command {
         ...["sysfs", "chardev"],
       ]),
     )
-    .addOption(new Option("--engine <name>", "how to move it (default: uring)").choices(["uring", "sync"]))
+    .addOption(
+      new Option(
+        "--engine <name>",
+        "how to move it: passthrough sends NVMe commands itself, around the block layer (default: uring)",
+      ).choices(["uring", "sync", "passthrough"]),
+    )
     .option("--depth <n>", "chunks in flight (default: adapts to the drives)")
     .option("--rate <size>", "at most so much a second")
     .option("--nice <class>", "I/O priority: idle, best-effort[:0-7] or realtime[:0-7]")

@@ -2,7 +2,6 @@
 import { Command, Option } from "commander";
 import { type CopyRequest, DEFAULTS, throughHeld } from "../core/copy/request.ts";
 import type { HeldBuffer } from "../core/p2pmem/held-buffer.ts";
-import { parseSize } from "../core/units.ts";
 import { processContext } from "./context.ts";
 import {
   addOutputOptions,
@@ -14,7 +13,7 @@ import {
 } from "./copy-options.ts";
 
 interface CopyOptions extends TuningOptions {
-  chunk: string;
+  chunk?: string;
   offset?: string;
   length?: string;
   seek?: string;
@@ -59,7 +58,10 @@ export function copyCommand(): Command {
     .description("copy a block device, partition or file to another, peer-to-peer where the kernel allows it")
     .argument("<source>", "block device, partition or regular file; also serial:SERIAL or wwid:WWID")
     .argument("<destination>", "the same; a file that is not there is made")
-    .option("--chunk <size>", "bytes per request, multiple of 4 KiB", "128KiB")
+    .option(
+      "--chunk <size>",
+      "bytes per request, multiple of 4 KiB (default: 128KiB, less where drives or p2pmem are small)",
+    )
     .option("--offset <size>", "start here on the source")
     .option("--length <size>", "copy this much (default: to the end of the source)")
     .option("--seek <size>", "start here on the destination; a file keeps what lies around")
@@ -84,7 +86,8 @@ async function run(source: string, destination: string, options: CopyOptions): P
     source,
     destination,
     sparse: options.sparse,
-    chunkBytes: Number(parseSize(options.chunk, "--chunk")),
+    chunkBytes: Number(optionalSize(options.chunk, "--chunk") ?? DEFAULTS.chunkBytes),
+    mayLowerChunk: options.chunk === undefined,
     offset: optionalSize(options.offset, "--offset"),
     length: optionalSize(options.length, "--length"),
     seek: optionalSize(options.seek, "--seek"),

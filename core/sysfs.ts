@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -8,8 +8,8 @@ import { join } from "node:path";
  * read, and devices vanish.
  */
 export abstract class SystemView {
-  /** Whole content. */
-  abstract bytes(path: string): Uint8Array | undefined;
+  /** Whole content; or its beginning, at least `enough` bytes of it: some files are slow to read, as config space is. */
+  abstract bytes(path: string, enough?: number): Uint8Array | undefined;
   /** Sorted names in a directory; empty when there is none. */
   abstract list(path: string): string[];
   /** Where a path leads when all links are followed, below the same root. */
@@ -38,9 +38,10 @@ export class SystemFiles extends SystemView {
     super();
   }
 
-  override bytes(path: string): Uint8Array | undefined {
+  override bytes(path: string, enough?: number): Uint8Array | undefined {
     try {
-      return readFileSync(join(this.root, path));
+      const file = join(this.root, path);
+      return enough === undefined ? readFileSync(file) : readStart(file, enough);
     } catch {
       return undefined;
     }
@@ -66,5 +67,15 @@ export class SystemFiles extends SystemView {
 
   override exists(path: string): boolean {
     return existsSync(join(this.root, path));
+  }
+}
+
+function readStart(file: string, lengthBytes: number): Uint8Array {
+  const fd = openSync(file, "r");
+  try {
+    const start = Buffer.alloc(lengthBytes);
+    return start.subarray(0, readSync(fd, start, 0, lengthBytes, 0));
+  } finally {
+    closeSync(fd);
   }
 }

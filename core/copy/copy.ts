@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { settleChunk } from "./chunk-size.ts";
 import { runJob } from "./job.ts";
 import { journalPathFor } from "./keeper.ts";
 import { prepare } from "./prepare.ts";
@@ -12,7 +13,8 @@ import { checkSideFiles } from "./side-files.ts";
  * opened for writing.
  * @throws P2pdmaError or SyscallError
  */
-export async function copy(env: CopyEnvironment, request: CopyRequest, hooks: CopyHooks): Promise<Receipt> {
+export async function copy(env: CopyEnvironment, asked: CopyRequest, hooks: CopyHooks): Promise<Receipt> {
+  const request = settleChunk(env, asked);
   const parts = await prepare(env, request, hooks);
   const journalPath = journalPathFor(env, request, parts, hooks);
   checkSideFiles({ request, ...parts, journalPath });

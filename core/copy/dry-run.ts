@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { noPeerToPeer, P2pdmaError } from "../errors.ts";
+import { settleChunk } from "./chunk-size.ts";
 import { type DestinationReport, describeDestination } from "./destination-report.ts";
 import { readDestination, readSource } from "./endpoint.ts";
 import { type ExplainedCandidate, type Explanation, explainCopy } from "./explain.ts";
@@ -47,10 +48,11 @@ export interface DryRun {
  */
 export async function dryRun(
   env: CopyEnvironment,
-  request: CopyRequest,
+  asked: CopyRequest,
   permission: WritePermission,
 ): Promise<{ plan: DryRun; destinationLines: string[] }> {
-  checkShape(request);
+  checkShape(asked);
+  const request = settleChunk(env, asked);
   const src = readSource(env.sys, env.native, request.source);
   const dst = readDestination(env.sys, env.native, request.destination);
   const range = resolveRange(src, dst, request);

@@ -5,7 +5,8 @@ import { ExitCode } from "../exit-codes.ts";
 import { runSync } from "./engine-sync.ts";
 import { runUring } from "./engine-uring.ts";
 
-export type EngineName = "uring" | "sync";
+/** passthrough: the pump with NVMe commands of its own; the route must have targets for it. */
+export type EngineName = "uring" | "sync" | "passthrough";
 
 /** RAM may be registered with the kernel (`fixedBuffers`), p2pmem may not. */
 export interface EngineJob extends PumpJob {
@@ -47,7 +48,7 @@ export interface EngineRun {
 
 /** Starts moving the chunks whose bits are clear, and sets each bit when its write has completed. */
 export function startEngine(native: Native, name: EngineName, job: EngineJob): EngineRun {
-  return name === "uring" ? runUring(native, job) : runSync(native, job);
+  return name === "sync" ? runSync(native, job) : runUring(native, job);
 }
 
 export const NOTHING_DONE: EngineProgress = {

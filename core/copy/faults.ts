@@ -40,6 +40,7 @@ export function lostDevices(
 }
 
 const NO_DEVICE = 0xffff;
+const VENDOR_AND_DEVICE_BYTES = 4;
 
 /**
  * True while a provider answers and its driver still offers the memory. Reading config space asks the device itself:
@@ -47,7 +48,7 @@ const NO_DEVICE = 0xffff;
  */
 export function isProviderAlive(sys: SystemView, provider: Provider): boolean {
   const at = `/sys/bus/pci/devices/${provider.bdf}`;
-  const config = sys.bytes(`${at}/config`);
+  const config = sys.bytes(`${at}/config`, VENDOR_AND_DEVICE_BYTES);
   if (!sys.exists(`${at}/p2pmem`)) return false;
   return (
     config !== undefined && config.length >= 2 && ((config[1] ?? 0) << 8) + (config[0] ?? 0) !== NO_DEVICE

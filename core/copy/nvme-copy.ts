@@ -4,6 +4,7 @@ import type { Extent, Native, NvmeCopyFailure, NvmeCopyRun, OpenFile } from "../
 import type { NamespaceIdentity } from "../nvme/identify.ts";
 import type { BlockDevice } from "./disk.ts";
 import type { Endpoint } from "./endpoint.ts";
+import { dropCache } from "./page-cache.ts";
 
 /** Two parts of one namespace that its drive can copy between. */
 export interface NvmeCopyTarget {
@@ -21,9 +22,6 @@ export interface NvmeCopyRequest {
   /** Commands in flight, 1 to 64. */
   readonly depth: number;
 }
-
-/** BLKFLSBUF: writes back and drops what the page cache holds of a block device. */
-const BLKFLSBUF = 0x1261;
 
 /**
  * Whether the drive can copy between the two ends by itself: both on one namespace, with a Copy command that takes any
@@ -96,10 +94,6 @@ async function finish(
     native.close(file);
     dropCache(native, dstFile);
   }
-}
-
-function dropCache(native: Native, file: OpenFile): void {
-  native.ioctl(file, BLKFLSBUF, Buffer.alloc(8));
 }
 
 /** Commands complete in any order, so no extent may be written where another one is still to be read. */

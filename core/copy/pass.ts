@@ -4,8 +4,10 @@ import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { type EngineResult, type EngineRun, startEngine, type Tally } from "./engine.ts";
 import { runNvmeCopy } from "./engine-nvme-copy.ts";
+import { runPassthrough } from "./engine-passthrough.ts";
 import { chunkFailure, interrupted, lostDevices } from "./faults.ts";
 import type { Files } from "./files.ts";
+import { cpusBeside } from "./numa.ts";
 import type { CopyPlan } from "./prepare.ts";
 import type { CopyEnvironment, CopyHooks, CopyPhase } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -73,11 +75,12 @@ function startRun(bench: Bench, pass: Pass): EngineRun {
   const job = engineJob(bench, pass);
   const isWithinDrive = route.copyTarget && pass.phase !== "verify";
   if (isWithinDrive) return runNvmeCopy(env.native, route.copyTarget, job);
+  if (route.passthrough) return runPassthrough(env.native, route.passthrough, job);
   return startEngine(env.native, plan.request.engine, job);
 }
 
-function engineJob({ plan, route, files }: Bench, pass: Pass) {
-  const { request, range } = plan;
+function engineJob({ env, plan, route, files }: Bench, pass: Pass) {
+  const { request, range, src, dst } = plan;
   return {
     ...files,
     ...pass,
@@ -87,6 +90,7 @@ function engineJob({ plan, route, files }: Bench, pass: Pass) {
     rateBytesPerSecond: Number(request.rate ?? 0n),
     ioPriority: request.ioPriority,
     adaptDepth: request.depth === undefined,
+    cpus: cpusBeside(env.sys, [dst.device?.client, route.staging.provider?.bdf, src.device?.client]),
     fixedBuffers: route.staging.provider === undefined,
   };
 }

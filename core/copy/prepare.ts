@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-import { noPeerToPeer, usageError } from "../errors.ts";
+import { noPeerToPeer, P2pdmaError, usageError } from "../errors.ts";
+import { ExitCode } from "../exit-codes.ts";
 import type { EndIdentity } from "../journal/identity.ts";
 import type { Journal } from "../journal/journal.ts";
 import { identifyNamespace } from "../nvme/identify.ts";
 import { readMachine } from "../topo/index.ts";
 import { type Endpoint, readDestination, readSource } from "./endpoint.ts";
 import { canNvmeCopy, type NvmeCopyTarget } from "./nvme-copy.ts";
+import { passthroughTargets } from "./passthrough.ts";
 import { type CopyRange, resolveRange } from "./range.ts";
 import {
   ADAPTIVE_SLOTS,
@@ -87,6 +89,15 @@ export function depthOf(request: CopyRequest, range: CopyRange): { least: number
 
 /** Chooses the way and its staging memory, and holds it. */
 export function planRoute(env: CopyEnvironment, plan: CopyPlan): Route {
+  if (plan.request.engine !== "passthrough") return chooseWay(env, plan);
+  const targets = passthroughTargets(env, plan);
+  if (typeof targets !== "string") return { ...chooseWay(env, plan), passthrough: targets };
+  throw new P2pdmaError("NOT_COPYABLE", ExitCode.failed, `Cannot copy by NVMe passthrough: ${targets}`, {
+    hint: "--engine uring goes through the block layer",
+  });
+}
+
+function chooseWay(env: CopyEnvironment, plan: CopyPlan): Route {
   if (plan.request.via !== "nvme-copy") return stage(env, plan, plan.request.via);
   const copyTarget = withinDrive(env, plan);
   return {

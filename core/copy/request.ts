@@ -31,6 +31,8 @@ export interface CopyRequest extends RangeRequest {
   readonly engine: EngineName;
   /** Bytes, a multiple of 4096. */
   readonly chunkBytes: number;
+  /** Less where the drives take less in one command, or p2pmem is scarce. */
+  readonly mayLowerChunk?: boolean;
   /** Chunks in flight; undefined adapts it to the drives, within what p2pmem allows. */
   readonly depth?: number | undefined;
   /** More tries for a chunk that fails. */
@@ -113,8 +115,10 @@ export function checkShape(request: CopyRequest): void {
   if (request.via === "nvme-copy" && (request.rate !== undefined || request.ioPriority !== 0)) {
     throw usageError("--rate and --nice can't shape a copy that the drive makes by itself (--via nvme-copy)");
   }
-  if (request.engine === "sync" && request.ioPriority !== 0) {
-    throw usageError("--nice is a property of io_uring requests: it can't go with --engine sync");
+  if (request.engine !== "uring" && request.ioPriority !== 0) {
+    throw usageError(
+      `--nice is for the block layer's io_uring requests: it can't go with --engine ${request.engine}`,
+    );
   }
 }
 

@@ -8,6 +8,7 @@ import type { Machine } from "../topo/index.ts";
 import { type Candidate, rankCandidates, type Side } from "./candidates.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { NvmeCopyTarget } from "./nvme-copy.ts";
+import type { PassthroughTargets } from "./passthrough.ts";
 import { probePeer } from "./probe.ts";
 
 /** nvme-copy: the drive copies within itself, and no data leave it. */
@@ -33,6 +34,8 @@ export interface Route {
   readonly via: "p2p" | "ram" | "nvme-copy";
   /** For nvme-copy, which needs staging memory only for what is no whole block, and to verify. */
   readonly copyTarget?: NvmeCopyTarget;
+  /** For the engine of that name. */
+  readonly passthrough?: PassthroughTargets;
   readonly staging: StagingBuffer;
   readonly depth: number;
   readonly reason: string;

@@ -42,7 +42,7 @@ const options = v.strictObject({
   via: v.picklist(["auto", "p2p", "ram", "nvme-copy"]),
   provider: v.nullable(short),
   allocator: v.nullable(v.picklist(["sysfs", "chardev"])),
-  engine: v.picklist(["uring", "sync"]),
+  engine: v.picklist(["uring", "sync", "passthrough"]),
   depth: v.nullable(count(4096)),
   retries: count(1e9),
   retryDelayMs: count(2 ** 31),

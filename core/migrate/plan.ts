@@ -11,7 +11,7 @@ export interface PairOptions {
   readonly via?: "auto" | "p2p" | "ram" | "nvme-copy";
   readonly provider?: string;
   readonly allocator?: "sysfs" | "chardev";
-  readonly engine?: "uring" | "sync";
+  readonly engine?: "uring" | "sync" | "passthrough";
   readonly chunk?: string | number;
   readonly depth?: number;
   readonly retries?: number;
