@@ -3,7 +3,7 @@
 import type { MemoryRange, Native, OpenFile } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
-import type { CompareTarget } from "./compare.ts";
+import type { NamespaceTarget } from "./namespace-target.ts";
 import { describeStatus } from "./status.ts";
 
 const COMPARE = 0x05;
@@ -12,7 +12,7 @@ const STATUS_MASK = 0x7ff;
 const COMPARE_FAILURE = 0x285;
 const DWORD = 32n;
 
-export interface Comparer extends Pick<CompareTarget, "nsid" | "lbaBytes" | "baseBytes" | "maxBytes"> {
+export interface Comparer extends Pick<NamespaceTarget, "nsid" | "lbaBytes" | "baseBytes" | "maxBytes"> {
   /** The namespace's character device. */
   readonly file: OpenFile;
 }

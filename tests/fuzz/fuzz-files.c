@@ -104,7 +104,7 @@ static void run_pump(struct input *input)
 	case_open(input, &test, 0, files.src, files.dst);
 	if (has_odd_file)
 		*(take_chance(input, 50) ? &test.job.src_fd : &test.job.dst_fd) = files.directory;
-	files.compare_base = test.job.compare_base;
+	files.compare_base = test.job.nvme[P2P_COMPARE].base;
 	files.status = take_chance(input, 10) ? statuses[take_below(input, COUNT(statuses))] : 0;
 	test.status->depth_limit = take_below(input, 4);
 	test.status->cancel = take_chance(input, 5) ? 1 + take_below(input, 3) : 0;

@@ -105,11 +105,11 @@ static inline void make_compare(struct input *input, struct p2p_pump_job *job)
 	uint32_t lba = job->block_bytes >> take_below(input, 3);
 
 	job->stages = (uint32_t)take_below(input, 3);
-	job->compare_fd = job->dst_fd;
-	job->compare_nsid = 1;
-	job->compare_lba_bytes = lba < 512 ? 512 : lba;
-	job->compare_base = take_below(input, 5) * job->compare_lba_bytes;
-	job->compare_max_bytes = (uint32_t)(1 + take_below(input, 64)) * job->compare_lba_bytes;
+	job->nvme[P2P_COMPARE].fd = job->dst_fd;
+	job->nvme[P2P_COMPARE].nsid = 1;
+	job->nvme[P2P_COMPARE].lba_bytes = lba < 512 ? 512 : lba;
+	job->nvme[P2P_COMPARE].base = take_below(input, 5) * job->nvme[P2P_COMPARE].lba_bytes;
+	job->nvme[P2P_COMPARE].max_bytes = (uint32_t)(1 + take_below(input, 64)) * job->nvme[P2P_COMPARE].lba_bytes;
 }
 
 /* One thing that a sound job never has; some numbers happen to be sound after all. */
