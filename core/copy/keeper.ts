@@ -31,6 +31,7 @@ import type { CopyEnvironment, CopyHooks, CopyRequest, JournalRequest } from "./
 export class JournalKeeper {
   readonly #startedAt = new Date().toISOString();
   #ticker: NodeJS.Timeout | undefined;
+  #isTicking = false;
   #busy: Promise<void> = Promise.resolve();
   #durable: Buffer;
   /** Once a flush has failed, what was written before it may be lost, and nothing more is claimed. */
@@ -57,13 +58,21 @@ export class JournalKeeper {
       const what = `Cannot write the journal "${this.path}": ${reasonOf(cause)}`;
       throw new P2pdmaError("BAD_JOURNAL", ExitCode.failed, what, { cause, hint: "--no-journal keeps none" });
     }
-    this.#ticker = setInterval(() => {
-      this.checkpoint().catch((error: unknown) => {
-        this.bench.hooks.warn(
-          `the journal "${this.path}" could not be brought up to date: ${reasonOf(error)}`,
-        );
-      });
-    }, this.bench.plan.request.checkpointMs);
+    this.#ticker = setInterval(() => void this.#tick(), this.bench.plan.request.checkpointMs);
+  }
+
+  /** No second one waits behind one that is slow: a device's flush may be, or all of libuv's threads busy. */
+  async #tick(): Promise<void> {
+    if (this.#isTicking) return;
+    this.#isTicking = true;
+    try {
+      await this.checkpoint();
+    } catch (error) {
+      const what = `the journal "${this.path}" could not be brought up to date`;
+      this.bench.hooks.warn(`${what}: ${reasonOf(error)}`);
+    } finally {
+      this.#isTicking = false;
+    }
   }
 
   /** Another layout, of which nothing is done yet. */
