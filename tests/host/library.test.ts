@@ -11,8 +11,20 @@ import { validateAgainst } from "../schema.ts";
 import { tempFolder } from "../unit/temp.ts";
 
 const project = packedProject();
+const scratch = tempFolder("library");
 const library = join(import.meta.dirname, "library");
-const complaints = compileIn(project, join(library, "cases.ts"), join(library, "wrong-types.ts"));
+const programs = ["cases.ts", "wrong-types.ts"].map((name) => join(library, name));
+const onThePage = writeBlocksOf(readIn(project, "node_modules", "p2pdma", "docs", "library.md"));
+const complaints = compileIn(project, ...programs, ...onThePage);
+
+/** Every ```ts block as a program of its own. */
+function writeBlocksOf(page: string): string[] {
+  return [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, code = ""], index) => {
+    const path = join(scratch, `page-${index}.ts`);
+    writeFileSync(path, code);
+    return path;
+  });
+}
 
 const ALLOWED = [
   /^(LICENSE|README\.md|CHANGELOG\.md|package\.json)$/,
@@ -46,6 +58,14 @@ test("installing it runs the scripts of the native binding only", () => {
   assert.ok(withScripts.length > 0);
 });
 
+test("the compiled helper asks for no newer glibc than the page says", () => {
+  const helper = readIn(project, "node_modules", "p2pdma", "dist", "libp2pdma.so");
+  const versions = [...helper.matchAll(/GLIBC_2\.(\d+)/g)].map(([, minor]) => Number(minor));
+  const [, told] =
+    /glibc 2\.(\d+) or newer/.exec(readIn(project, "node_modules", "p2pdma", "docs", "library.md")) ?? [];
+  assert.ok(Math.max(...versions) <= Number(told), `2.${Math.max(...versions)}`);
+});
+
 test("npm publish has nothing to complain of", () => {
   const env = { ...process.env, npm_config_userconfig: "/dev/null" };
   const { stderr, status } = spawnSync("npm", ["publish", "--dry-run", "--offline", project.tarball], {
@@ -68,13 +88,13 @@ test("npx p2pdma works from it, and so does what the lab puts on the path", () =
   assert.is(execFileSync(onPath, ["--version"], { encoding: "utf8" }).trim(), manifest.version);
 });
 
-test("the examples and programs of one's own compile against its types, strictly", () => {
+test("the examples, the page about it and programs of one's own compile against its types, strictly", () => {
+  assert.ok(onThePage.length >= 4);
   assert.is(complaints, "");
 });
 
 const built = (name: string) => join(project.folder, "built", `${name}.js`);
 
-const scratch = tempFolder("library");
 const cases = spawnSync("node", [built("cases"), manifest.version], { cwd: scratch, encoding: "utf8" });
 
 interface Line {
