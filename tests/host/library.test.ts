@@ -14,8 +14,9 @@ const project = packedProject();
 const scratch = tempFolder("library");
 const library = join(import.meta.dirname, "library");
 const programs = ["cases.ts", "wrong-types.ts"].map((name) => join(library, name));
-const onThePage = writeBlocksOf(readIn(project, "node_modules", "p2pdma", "docs", "library.md"));
-const complaints = compileIn(project, ...programs, ...onThePage);
+const pages = ["README.md", "docs/library.md"].map((page) => readIn(project, "node_modules", "p2pdma", page));
+const onThePages = writeBlocksOf(pages.join("\n"));
+const complaints = compileIn(project, ...programs, ...onThePages);
 
 /** Every ```ts block as a program of its own. */
 function writeBlocksOf(page: string): string[] {
@@ -88,8 +89,8 @@ test("npx p2pdma works from it, and so does what the lab puts on the path", () =
   assert.is(execFileSync(onPath, ["--version"], { encoding: "utf8" }).trim(), manifest.version);
 });
 
-test("the examples, the page about it and programs of one's own compile against its types, strictly", () => {
-  assert.ok(onThePage.length >= 4);
+test("the examples, the pages about it and programs of one's own compile against its types, strictly", () => {
+  assert.ok(onThePages.length >= 5);
   assert.is(complaints, "");
 });
 
