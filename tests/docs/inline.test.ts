@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Commands named in running text and tables: their subcommands and options must exist.
-import { readFileSync } from "node:fs";
+// Commands named in running text and tables: their subcommands and options must exist. So must the files that are linked.
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { wholeProgram } from "../../cli/program.ts";
 import { packageRoot } from "../../lab/package-root.ts";
 import { allDocuments } from "./documents.ts";
+
+const FENCED = /^(```|~~~)[\s\S]*?^\1/gm;
 
 const program = await wholeProgram();
 
@@ -21,15 +24,40 @@ for (const name of allDocuments()) {
   });
 }
 
+for (const name of allDocuments()) {
+  test(`${name}: links lead somewhere`, () => {
+    const text = readFileSync(`${packageRoot()}/${name}`, "utf8").replace(FENCED, "");
+    const links = [...text.matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].map(([, link = ""]) => link);
+    const dead = links.filter((link) => !leads(link, name, text));
+    assert.equal(dead, []);
+  });
+}
+
 test("a command or option that there is not is found", () => {
   assert.equal(mistakes("p2pdma copy --vai p2p"), ["no option --vai"]);
   assert.equal(mistakes("p2pdma cpoy A B"), ["no command cpoy"]);
   assert.equal(mistakes("p2pdma lab run --topology fast -- ls -la --color"), []);
 });
 
+function leads(link: string, from: string, text: string): boolean {
+  const [file = "", anchor] = link.split("#");
+  if (file === "") return headings(text).includes(anchor ?? "");
+  return existsSync(join(packageRoot(), dirname(from), file));
+}
+
+/** As GitHub names them. */
+function headings(text: string): string[] {
+  return [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replace(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
 /** `p2pdma …` between backticks, outside of blocks. */
 function inlineCommands(text: string): string[] {
-  const prose = text.replace(/^(```|~~~)[\s\S]*?^\1/gm, "");
+  const prose = text.replace(FENCED, "");
   return [...prose.matchAll(/`(p2pdma [^`]+)`/g)].map(([, command = ""]) => command);
 }
 
