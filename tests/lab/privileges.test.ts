@@ -2,6 +2,6 @@
 import { test } from "uvu";
 import { guestProgram, registerChecks, runInLab } from "./boot.ts";
 
-registerChecks(await runInLab({ topology: "switch", command: guestProgram("privilege-cases") }), 13);
+registerChecks(await runInLab({ topology: "switch", command: guestProgram("privilege-cases") }), 14);
 
 test.run();

@@ -172,6 +172,19 @@ await copies("and the sync engine copies without it", {}, ["--engine", "sync"], 
 );
 writeFileSync("/proc/sys/kernel/io_uring_disabled", "0");
 
+// As the systemd unit of packaging/ has it: sysfs read-only but for /sys/devices, where modes decide.
+
+await copies(
+  "an ordinary user borrows p2pmem where only /sys/devices is writable",
+  {
+    inside: `mkdir -p ${scratch}/devices && mount --bind /sys/devices ${scratch}/devices
+mount --bind /sys /sys && mount -o remount,bind,ro /sys
+mount --bind ${scratch}/devices /sys/devices`,
+  },
+  [],
+  () => {},
+);
+
 // A place like a container: its own mounts, sysfs read-only, a /dev of a few nodes, root without capabilities.
 
 take(allocateOf(b.bdf));
