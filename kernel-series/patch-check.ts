@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { KernelBuildError } from "./errors.ts";
@@ -50,10 +50,17 @@ export function subjectOf(patch: string): string {
   return subject.replace(/\n\s*/g, " ").replace(/^\[PATCH[^\]]*\] /, "");
 }
 
+/** What a link leads to is what counts; patch(1) would refuse the link. What is no file is not there. */
 function copyInto(scratch: string, tree: string, path: string): void {
-  if (!existsSync(join(tree, path))) return;
-  mkdirSync(dirname(join(scratch, path)), { recursive: true });
-  cpSync(join(tree, path), join(scratch, path));
+  const copy = join(scratch, path);
+  mkdirSync(dirname(copy), { recursive: true });
+  try {
+    writeFileSync(copy, readFileSync(join(tree, path)));
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ENOTDIR" || code === "EISDIR" || code === "ELOOP") return;
+    throw new KernelBuildError(`Cannot read "${join(tree, path)}": ${code}`, { cause });
+  }
 }
 
 /** Takes off what the tree has of the series already, last patch first, and answers which that is. */
@@ -98,11 +105,16 @@ function largest(output: string, pattern: RegExp): number {
 /** Hunks that failed, with their file, and files that are not there. */
 function problemsIn(output: string): string[] {
   const problems: string[] = [];
-  let file = "";
+  let [file, absent] = ["", ""];
   for (const line of output.split("\n")) {
     file = /^patching file '?([^']+)'?/.exec(line)?.[1] ?? /^\|\+\+\+ b\/(\S+)/.exec(line)?.[1] ?? file;
-    if (/^Hunk #\d+ FAILED|^No file to patch/.test(line)) problems.push(`${file}: ${line}`);
-    if (/ hunks? ignored$/.test(line)) problems.push(`${file}: changed already, though not as by this patch`);
+    if (/^Hunk #\d+ FAILED/.test(line)) problems.push(`${file}: ${line}`);
+    if (/^No file to patch/.test(line)) {
+      absent = file;
+      problems.push(`${file}: there is no such file`);
+    }
+    if (/ hunks? ignored$/.test(line) && file !== absent)
+      problems.push(`${file}: changed already, though not as by this patch`);
   }
   return problems.length > 0 ? problems : [output.trim().split("\n").at(-1) ?? "patch failed"];
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Our patches against Debian's Linux 6.12: as it is, changed, and patched already.
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -78,6 +78,28 @@ if (tree === undefined) {
     );
     assert.is(results[0]?.verdict, "fails");
     assert.match(results[0]?.problems[0] ?? "", /^drivers\/pci\/p2pdma\.c: Hunk #1 FAILED at \d+/);
+  });
+
+  test("a file that is gone, a folder or a link to itself fails with one reason; a link to the file is as good", () => {
+    const path = "drivers/pci/p2pdma.c";
+    const linked = copy();
+    const at = join(linked, path);
+    for (const make of [() => {}, () => mkdirSync(at), () => symlinkSync("p2pdma.c", at)]) {
+      rmSync(at, { recursive: true, force: true });
+      make();
+      const results = checkPatches(linked);
+      assert.equal(
+        results.slice(0, 3).map(({ verdict }) => verdict),
+        ["fails", "fails", "clean"],
+      );
+      assert.equal(results[0]?.problems, [`${path}: there is no such file`]);
+    }
+    rmSync(at, { force: true });
+    symlinkSync(join(tree, path), at);
+    assert.equal(
+      checkPatches(linked).map(({ verdict }) => verdict),
+      names.map(() => "clean"),
+    );
   });
 
   test("a tree that has some or all of the series is recognised", () => {
