@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The commands that only a session has: those that hold memory from one line to the next.
 import { Command, Option } from "commander";
+import { usageError } from "../core/errors.ts";
 import type { ShellSession } from "./shell-session.ts";
 
 const DEVICE = "block device, partition or file, also serial:SERIAL or wwid:WWID; @OFFSET begins there";
@@ -21,13 +22,15 @@ export function addSessionCommands(program: Command, session: ShellSession): voi
   ]) {
     program.addCommand(command.exitOverride().copyInheritedSettings(program));
   }
-  program.commands
-    .find((command) => command.name() === "copy")
-    ?.addOption(
-      new Option("--through <buffer>", "use this held buffer as the staging buffer").argParser((name) =>
-        session.buffers.get(name),
-      ),
-    );
+  const existing = (name: string) => program.commands.find((command) => command.name() === name);
+  existing("copy")?.addOption(
+    new Option("--through <buffer>", "use this held buffer as the staging buffer").argParser((name) =>
+      session.buffers.get(name),
+    ),
+  );
+  existing("shell")?.action(() => {
+    throw usageError("This is a p2pdma shell already");
+  });
 }
 
 function allocCommand(session: ShellSession): Command {
