@@ -333,6 +333,20 @@ _Static_assert(offsetof(struct p2p_memory_job, status) == 64, "p2p_memory_job.st
  */
 P2P_EXPORT int p2p_fallocate(int fd, int mode, uint64_t offset, uint64_t length);
 
+/**
+ * fdatasync(2), repeated when a signal interrupts it.
+ *
+ * Return: 0 or a negative errno.
+ */
+P2P_EXPORT int p2p_fdatasync(int fd);
+
+/**
+ * pread(2), repeated when a signal interrupts it.
+ *
+ * Return: bytes read, fewer than @length at the end of the file or where the kernel cut it; or a negative errno.
+ */
+P2P_EXPORT int64_t p2p_pread(int fd, void *buffer, uint64_t length, uint64_t offset);
+
 /** Room for the state of a hash in the making, at an address that is a multiple of 64. */
 #define P2P_HASH_STATE_BYTES 1024
 

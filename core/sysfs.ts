@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { P2pdmaError } from "./errors.ts";
+import { ExitCode } from "./exit-codes.ts";
 
 /**
  * What the kernel shows in files (sysfs, procfs, /boot), read below one root.
@@ -42,7 +44,8 @@ export class SystemFiles extends SystemView {
     try {
       const file = join(this.root, path);
       return enough === undefined ? readFileSync(file) : readStart(file, enough);
-    } catch {
+    } catch (error) {
+      failIfForbidden(error);
       return undefined;
     }
   }
@@ -50,7 +53,8 @@ export class SystemFiles extends SystemView {
   override list(path: string): string[] {
     try {
       return readdirSync(join(this.root, path)).sort();
-    } catch {
+    } catch (error) {
+      failIfForbidden(error);
       return [];
     }
   }
@@ -60,7 +64,8 @@ export class SystemFiles extends SystemView {
       const real = realpathSync(join(this.root, path));
       const root = realpathSync(this.root);
       return root === "/" ? real : real.slice(root.length) || "/";
-    } catch {
+    } catch (error) {
+      failIfForbidden(error);
       return undefined;
     }
   }
@@ -78,4 +83,18 @@ function readStart(file: string, lengthBytes: number): Uint8Array {
   } finally {
     closeSync(fd);
   }
+}
+
+/** A machine that this process may not look at is no machine without devices. */
+function failIfForbidden(error: unknown): void {
+  if (!(error instanceof Error) || error.name !== "NotCapable") return;
+  throw new P2pdmaError(
+    "NO_PERMISSION",
+    ExitCode.failed,
+    `Deno does not let this program look at the machine: ${error.message}`,
+    {
+      hint: "deno run --allow-all: it opens nothing in /sys, /proc and /dev to less than that",
+      cause: error,
+    },
+  );
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { constants, fdatasync as fdatasyncOnWorker } from "node:fs";
+import { type BigIntStats, constants, statSync } from "node:fs";
 import { SyscallError } from "./errors.ts";
 import { helperCallAsync, libcCall } from "./load.ts";
 import { type MemoryRange, rangeAddress } from "./memory.ts";
@@ -75,14 +75,29 @@ export function lockExclusively(file: OpenFile): void {
   libcCall("flock", file.path, file.fd, LOCK_EX_NB);
 }
 
+/**
+ * pread(2) into ordinary memory on a worker thread; may be short. Alignment is the caller's business.
+ * @returns bytes read; 0 at the end of the file. Throws SyscallError.
+ */
+export async function readSome(file: OpenFile, buffer: Uint8Array, offset: bigint): Promise<number> {
+  const result = await helperCallAsync(
+    "p2p_pread",
+    buffer,
+    ...[file.fd, buffer, buffer.length, checkOffset(offset)],
+  );
+  if (result < 0) throw new SyscallError("pread", -result, file.path);
+  return result;
+}
+
 /** fdatasync(2) on a worker thread: it can take seconds, and signals must still be heard. */
-export function flush(file: OpenFile): Promise<void> {
-  return new Promise((resolve, reject) => {
-    fdatasyncOnWorker(file.fd, (error) => {
-      if (error) reject(new SyscallError("fdatasync", -(error.errno ?? -EIO), file.path));
-      else resolve();
-    });
-  });
+export async function flush(file: OpenFile): Promise<void> {
+  const result = await helperCallAsync("p2p_fdatasync", file, file.fd);
+  if (result < 0) throw new SyscallError("fdatasync", -result, file.path);
+}
+
+/** fstat(2). By a path, since Deno's node:fs knows only the descriptors that it opened itself. */
+export function fileStatus(file: OpenFile): BigIntStats {
+  return statSync(`/proc/self/fd/${file.fd}`, { bigint: true });
 }
 
 export function ftruncate(file: OpenFile, lengthBytes: bigint): void {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-import { readSync } from "node:fs";
 import { close, type OpenFile } from "./files.ts";
 import { libcCall } from "./load.ts";
 
@@ -40,9 +39,9 @@ export function openPerfCounter(event: PerfEvent): PerfCounter {
   return { read: () => readScaled(file), close: () => close(file) };
 }
 
-function readScaled({ fd }: OpenFile): number {
+function readScaled({ fd, path }: OpenFile): number {
   const out = Buffer.alloc(24);
-  readSync(fd, out, 0, out.length, null);
+  libcCall("read", path, fd, out, out.length);
   const [count, enabled, running] = [0, 8, 16].map((at) => Number(out.readBigUInt64LE(at)));
   return running ? ((count ?? 0) * (enabled ?? 0)) / running : 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Between the checks and the opening time passes, and somebody may have read a prompt meanwhile.
-import { type BigIntStats, fstatSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import type { OpenFile } from "../../ffi/index.ts";
 import { refused } from "../errors.ts";
 import { identityOf } from "../journal/identity.ts";
@@ -8,19 +8,20 @@ import type { SystemView } from "../sysfs.ts";
 import { deviceNumber, readBlockDevice } from "./disk.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Files } from "./files.ts";
+import type { CopyEnvironment } from "./request.ts";
 
 /**
  * Makes sure that what was opened is what was looked at.
  * @throws P2pdmaError WRONG_IDENTITY, before anything is written
  */
-export function checkOpened(sys: SystemView, files: Files, src: Endpoint, dst: Endpoint): void {
-  checkOpenedEnd(sys, files.src, src);
-  checkOpenedEnd(sys, files.dst, dst);
+export function checkOpened(env: CopyEnvironment, files: Files, src: Endpoint, dst: Endpoint): void {
+  checkOpenedEnd(env, files.src, src);
+  checkOpenedEnd(env, files.dst, dst);
 }
 
 /** The same for one end alone. */
-export function checkOpenedEnd(sys: SystemView, file: OpenFile, end: Endpoint): void {
-  const change = changeOf(sys, end, fstatSync(file.fd, { bigint: true }));
+export function checkOpenedEnd(env: CopyEnvironment, file: OpenFile, end: Endpoint): void {
+  const change = changeOf(env.sys, end, env.native.fileStatus(file));
   if (change) throw refused("WRONG_IDENTITY", `"${end.path}" is not what it was a moment ago: ${change}`);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What may have happened to either end, or to the memory in between, while data moved.
-import { type BigIntStats, fstatSync, statSync } from "node:fs";
+import { type BigIntStats, statSync } from "node:fs";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { lostDevices } from "./faults.ts";
@@ -14,10 +14,10 @@ export function refuseRubbish({ env, plan, route }: Bench): void {
 }
 
 /** @throws P2pdmaError COPY_FAILED when the file that was written is not the one at that path any more, or was cut. */
-export function checkStillThere({ plan, files }: Bench, layout: Layout): void {
+export function checkStillThere({ env, plan, files }: Bench, layout: Layout): void {
   const { dst } = plan;
   if (dst.kind !== "file") return;
-  const written = fstatSync(files.dst.fd, { bigint: true });
+  const written = env.native.fileStatus(files.dst);
   const there = statSync(dst.path, { bigint: true, throwIfNoEntry: false });
   if (!there) throw failure(`"${dst.path}" was removed while it was written`);
   if (!isSameFile(written, there)) throw failure(`"${dst.path}" was replaced while it was written`);
@@ -32,10 +32,10 @@ function isSameFile(a: BigIntStats, b: BigIntStats): boolean {
 }
 
 /** Whether a source file was modified since the copy looked at it; says so. A device does not tell. */
-export function noteSourceChange({ plan, files, hooks }: Bench): boolean {
+export function noteSourceChange({ env, plan, files, hooks }: Bench): boolean {
   const { src } = plan;
   if (src.kind !== "file") return false;
-  const now = fstatSync(files.src.fd, { bigint: true });
+  const now = env.native.fileStatus(files.src);
   if (now.mtimeNs === src.modifiedNs && now.size === src.sizeBytes) return false;
   hooks.warn(`"${src.path}" was modified while it was copied: the copy may hold a mixture of old and new`);
   return true;

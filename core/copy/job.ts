@@ -45,7 +45,7 @@ export async function runJob(env: CopyEnvironment, plan: CopyPlan, hooks: CopyHo
     );
     const bench: Bench = { env, plan, route, files, hooks, tally: new Tally() };
     try {
-      checkOpened(env.sys, files, plan.src, plan.dst);
+      checkOpened(env, files, plan.src, plan.dst);
       const moving = performance.now();
       const outcome = await withTimeLimit(bench, () => transfer(bench));
       return makeReceipt({

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
-import { read } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { type Extent, type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
 import type { StopSwitch } from "./stop.ts";
@@ -33,7 +32,6 @@ export interface Verification {
 
 const STEP_BYTES = 1 << 20;
 export const MAX_DIFFERING = 1024;
-const EIO = 5;
 const ENODATA = 61;
 
 export interface ThroughRam {
@@ -64,8 +62,8 @@ export async function verifyThroughRam(native: Native, job: ThroughRam): Promise
   for (const step of stepsOf(job.extents)) {
     if (job.stop.mode) return undefined;
     const [src, dst] = await Promise.all([
-      readStep(job.src, buffers[0], step.srcOffset, step.length, job.blockBytes),
-      readStep(job.dst, buffers[1], step.dstOffset, step.length, job.blockBytes),
+      readStep(native, job.src, buffers[0], step.srcOffset, step.length, job.blockBytes),
+      readStep(native, job.dst, buffers[1], step.dstOffset, step.length, job.blockBytes),
     ]);
     ours.update(src);
     theirs.update(dst);
@@ -122,6 +120,7 @@ function hasher(native: Native, name: HashName) {
 }
 
 async function readStep(
+  native: Native,
   file: OpenFile,
   buffer: Buffer,
   offset: bigint,
@@ -131,26 +130,11 @@ async function readStep(
   const ask = Math.ceil(length / blockBytes) * blockBytes;
   let got = 0;
   while (got < length) {
-    const more = await readSome(file, buffer, got, ask - got, offset + BigInt(got));
+    const more = await native.readSome(file, buffer.subarray(got, ask), offset + BigInt(got));
     if (more === 0) throw new SyscallError("pread", ENODATA, file.path);
     got += more;
   }
   return buffer.subarray(0, length);
-}
-
-function readSome(
-  file: OpenFile,
-  buffer: Buffer,
-  start: number,
-  length: number,
-  position: bigint,
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(file.fd, buffer, start, length, position, (error, bytesRead) => {
-      if (error) reject(new SyscallError("pread", -(error.errno ?? -EIO), file.path));
-      else resolve(bytesRead);
-    });
-  });
 }
 
 /** Adds the blocks of a step that differ, neighbours merged. */

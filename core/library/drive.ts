@@ -97,7 +97,7 @@ export function open(name: string, options: OpenOptions = {}): Drive {
     ? openWritable(here.native, end, isPeerToPeer, needsExclusive(overwrite))
     : openReadable(here.native, end, isPeerToPeer);
   try {
-    checkOpenedEnd(here.sys, file, end);
+    checkOpenedEnd(here, file, end);
     return new OpenDrive(end, file, isWritable);
   } catch (error) {
     here.native.close(file);

@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
-import {
-  constants,
-  existsSync,
-  ftruncateSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Native, type OpenFile, SyscallError } from "../../ffi/index.ts";
 import type { Receipt } from "../copy/receipt.ts";
@@ -81,13 +71,12 @@ export class JobLock {
         { hint: "p2pdma migrate PLAN --status shows how far it is", cause: error },
       );
     }
-    ftruncateSync(file.fd, 0);
-    writeSync(file.fd, JSON.stringify(ownProcess(sys)), 0);
+    writeFileSync(file.path, JSON.stringify(ownProcess(sys)));
     return new JobLock(native, file);
   }
 
   release(): void {
-    ftruncateSync(this.file.fd, 0);
+    this.native.ftruncate(this.file, 0n);
     this.native.close(this.file);
   }
 }

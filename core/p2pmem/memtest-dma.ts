@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 import { createHash } from "node:crypto";
-import { read } from "node:fs";
 import {
   type BadRange,
   type Mapping,
@@ -170,7 +169,8 @@ class Round {
   /** Into RAM; valid until the next call. */
   private async readMedium({ lengthBytes, mediumOffset }: Window): Promise<Buffer> {
     const buffer = this.reference.subarray(0, lengthBytes);
-    await readBlocks(this.client.file, buffer, mediumOffset);
+    const got = await this.native.readSome(this.client.file, buffer, mediumOffset);
+    if (got < lengthBytes) throw new SyscallError("pread", EIO, this.client.file.path);
     this.first ??= Buffer.from(buffer);
     const shared = Math.min(lengthBytes, this.first.length);
     if (!buffer.subarray(0, shared).equals(this.first.subarray(0, shared))) this.isUniform = false;
@@ -184,15 +184,6 @@ class Round {
   private report(piece: number, content: string, offsetBytes: number, findings: MemoryFindings): void {
     this.log.add({ test: "dma", content, pass: this.pass, piece }, BigInt(offsetBytes), findings);
   }
-}
-
-function readBlocks(file: OpenFile, buffer: Buffer, offset: bigint): Promise<void> {
-  return new Promise((resolve, reject) => {
-    read(file.fd, buffer, 0, buffer.length, offset, (error, got) => {
-      if (!error && got === buffer.length) resolve();
-      else reject(new SyscallError("read", error?.errno === undefined ? EIO : -error.errno, file.path));
-    });
-  });
 }
 
 function digestOf(data: Buffer): string {

@@ -60,7 +60,7 @@ export async function readInto(
   checkTransfer(end, request);
   const file = openReadable(env.native, end, true);
   try {
-    checkOpenedEnd(env.sys, file, end);
+    checkOpenedEnd(env, file, end);
     return { path: end.path, bytes: await readOpened(env, { end, file }, request, watch) };
   } finally {
     env.native.close(file);
@@ -99,7 +99,7 @@ export async function writeFrom(
   checkDestination(env, end, request.overwrite);
   const file = openWritable(env.native, end, true, needsExclusive(request.overwrite));
   try {
-    checkOpenedEnd(env.sys, file, end);
+    checkOpenedEnd(env, file, end);
     return { path: end.path, bytes: await writeOpened(env, { end, file }, request, watch) };
   } finally {
     env.native.close(file);

@@ -282,6 +282,13 @@ static void punches_and_tells_errno(void)
 	CHECK(bytes[4095] == 1);
 	CHECK(memcmp(bytes + 4096, zeroes, sizeof(zeroes)) == 0);
 	CHECK_EQ(p2p_fallocate(-1, 0, 0, 1), -EBADF);
+	CHECK_EQ(p2p_fdatasync(fd), 0);
+	CHECK_EQ(p2p_fdatasync(-1), -EBADF);
+	memset(bytes, 2, sizeof(bytes));
+	CHECK_EQ(p2p_pread(fd, bytes, sizeof(bytes), 4000), 4192);
+	CHECK(bytes[95] == 1 && bytes[96] == 0 && bytes[4191] == 0 && bytes[4192] == 2);
+	CHECK_EQ(p2p_pread(fd, bytes, sizeof(bytes), 8192), 0);
+	CHECK_EQ(p2p_pread(-1, bytes, sizeof(bytes), 0), -EBADF);
 	close(fd);
 }
 

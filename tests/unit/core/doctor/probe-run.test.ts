@@ -16,7 +16,7 @@ const probes: readonly Probe[] = ["1", "2", "3"].map((at) => ({
 /** A child of a few lines; `tell` prints a message, `probes` is what it was given. */
 function child(code: string): string[] {
   const head =
-    "const probes = JSON.parse(process.argv[1]); const tell = (m) => console.log(JSON.stringify(m));";
+    "const probes = JSON.parse(process.argv.at(-1)); const tell = (m) => console.log(JSON.stringify(m));";
   return [process.execPath, "-e", `${head}${code}`];
 }
 
