@@ -23,8 +23,16 @@ export function kernelCommand(): Command {
     .addCommand(seriesCommand())
     .addCommand(configCommand())
     .addCommand(patchCommand())
-    .addCommand(buildCommand());
+    .addCommand(buildCommand())
+    .addHelpText("after", KERNEL_EXAMPLES);
 }
+
+const KERNEL_EXAMPLES = `
+Examples:
+  p2pdma kernel status                             can this kernel do it?
+  p2pdma kernel config --merge /boot/config-$(uname -r)
+  p2pdma kernel patch --check linux-6.12           do our patches apply there?
+  p2pdma kernel build                              the lab's kernel`;
 
 const STATUS_EXAMPLES = `
 A source tree is judged by its code, not by its version, so backports count. A configuration

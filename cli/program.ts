@@ -4,6 +4,14 @@ import { exitCodeMeaning } from "../core/exit-codes.ts";
 import manifest from "../package.json" with { type: "json" };
 import { addCommands } from "./commands.ts";
 
+const EXAMPLES = `
+Examples:
+  p2pdma list                        which drives are there, and whose memory can be used?
+  p2pdma doctor nvme0 nvme1          will peer-to-peer work between these two, and if not, why?
+  p2pdma copy --dry-run /dev/nvme0n1 serial:S5XY
+  p2pdma copy --via p2p --verify --allow-write=serial:S5XY /dev/nvme0n1 serial:S5XY
+  p2pdma lab shell                   the same without the hardware`;
+
 /** The program, without its subcommands. */
 export function newProgram(): Command {
   return (
@@ -19,6 +27,7 @@ export function newProgram(): Command {
       .exitOverride()
       // What stands behind a subcommand is its own: `lab run ls -la`.
       .enablePositionalOptions()
+      .addHelpText("after", EXAMPLES)
       .addHelpText("after", `\nExit codes:\n${exitCodeTable()}`)
   );
 }

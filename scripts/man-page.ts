@@ -47,7 +47,7 @@ export function manPage(command: Command, path: readonly string[], release: Rele
 }
 
 /** What addHelpText("after") adds: the listeners of the help's event print it. */
-function afterHelp(command: Command): string {
+export function afterHelp(command: Command): string {
   let text = "";
   const write = (more: string) => {
     text += more;

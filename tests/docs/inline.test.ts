@@ -7,6 +7,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { wholeProgram } from "../../cli/program.ts";
 import { packageRoot } from "../../lab/package-root.ts";
+import { afterHelp } from "../../scripts/man-page.ts";
 import { allDocuments } from "./documents.ts";
 
 const FENCED = /^(```|~~~)[\s\S]*?^\1/gm;
@@ -33,11 +34,29 @@ for (const name of allDocuments()) {
   });
 }
 
+for (const [name, command] of everyCommand(program, "p2pdma")) {
+  test(`${name} --help: its examples`, () => {
+    const lines = afterHelp(command)
+      .split("\n")
+      .flatMap((line) => line.split(/(?=\bp2pdma [a-z])/).slice(1))
+      .filter((line) => /^p2pdma [a-z]+/.test(line))
+      .map((line) => line.replace(/ {2,}.*$/, ""));
+    assert.equal(
+      lines.flatMap((line) => mistakes(line).map((mistake) => `${line}: ${mistake}`)),
+      [],
+    );
+  });
+}
+
 test("a command or option that there is not is found", () => {
   assert.equal(mistakes("p2pdma copy --vai p2p"), ["no option --vai"]);
   assert.equal(mistakes("p2pdma cpoy A B"), ["no command cpoy"]);
   assert.equal(mistakes("p2pdma lab run --topology fast -- ls -la --color"), []);
 });
+
+function everyCommand(command: Command, name: string): [string, Command][] {
+  return [[name, command], ...command.commands.flatMap((sub) => everyCommand(sub, `${name} ${sub.name()}`))];
+}
 
 function leads(link: string, from: string, text: string): boolean {
   const [file = "", anchor] = link.split("#");
@@ -65,7 +84,8 @@ function mistakes(text: string): string[] {
   const [, ...all] = text
     .replace(/\$\([^)]*\)/g, "X")
     .replace(/[[\]]/g, "")
-    .split(/\s+/);
+    .split(/\s+/)
+    .map((word) => word.replace(/[),;]+$/, ""));
   const end = all.findIndex((word) => /^(\||#|>|&&|--$)/.test(word));
   const words = end < 0 ? all : all.slice(0, end);
   const { command, rest, unknown } = find(program, words);
