@@ -53,8 +53,6 @@ export class ShellSession implements Disposable {
     } catch (error) {
       if (!(error instanceof CommanderError)) return reportError(this.context, error);
       return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
-    } finally {
-      process.exitCode = undefined;
     }
   }
 
