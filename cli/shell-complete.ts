@@ -12,7 +12,7 @@ export function completerFor(session: ShellSession): Completer {
   return async (line) => {
     const { words, lastStart, openQuote } = splitLine(line);
     const all = lastStart === line.length ? [...words, ""] : [...words];
-    if (all[0] === "p2pdma" && all.length > 1) all.shift();
+    while (all.length > 1 && (all[0] === "p2pdma" || all[0] === "help")) all.shift();
     const sources = {
       here: withBuffers(session, valuesFrom(devicesOf(session.env.sys))),
       inLab: (topology: string | undefined) => valuesFrom(devicesOfLab(topology)),
