@@ -48,10 +48,10 @@ export function runLoop({ commands, next, run }: LoopParts): Promise<void> {
 }
 
 /** Letters, digits, - and _, and never empty. */
-export function encodeWord(word: string): string {
+function encodeWord(word: string): string {
   return `w${Buffer.from(word).toString("base64url")}`;
 }
 
-export function decodeWord(encoded: string): string {
+function decodeWord(encoded: string): string {
   return Buffer.from(encoded.slice(1), "base64url").toString();
 }

@@ -78,7 +78,7 @@ function terminalLines(session: ShellSession): LineSource {
 }
 
 function scriptLines(script: string | undefined): Promise<LineSource> | LineSource {
-  return script === undefined ? linesOf(process.stdin) : linesOfFile(script);
+  return script === undefined ? linesOf(process.stdin, "stdin") : linesOfFile(script);
 }
 
 async function commandNames(session: ShellSession): Promise<string[]> {
@@ -96,7 +96,7 @@ interface WatchedSignals {
 function watchSignals(isTerminal: boolean, source: LineSource): WatchedSignals {
   let exitCode: number | undefined;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (signal === "SIGINT" && isTerminal) return;
+    if (signal === "SIGINT" && isTerminal) return source.forget();
     exitCode ??= signal === "SIGINT" ? ExitCode.interrupted : ExitCode.terminated;
     source.close();
   };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { type FileHandle, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { P2pdmaError, usageError } from "../core/errors.ts";
 import { ExitCode } from "../core/exit-codes.ts";
 import type { ReadableBytes } from "../core/p2pmem/compare-bytes.ts";
@@ -7,9 +7,9 @@ import type { HeldBuffer } from "../core/p2pmem/held-buffer.ts";
 import type { PassWatch } from "../core/p2pmem/memtest-pass.ts";
 import type { AllocatorKind } from "../core/p2pmem/providers.ts";
 import { FileBytes } from "../core/shell/file-bytes.ts";
-import { readInto, type TransferRequest, writeFrom } from "../core/shell/transfer.ts";
+import { naming } from "../core/shell/naming.ts";
+import { parsePlace, readInto, type TransferRequest, writeFrom } from "../core/shell/transfer.ts";
 import { parseSize } from "../core/units.ts";
-import { SyscallError } from "../ffi/index.ts";
 import { Hexdump } from "./cmb-hexdump.ts";
 import { catchSignals } from "./cmb-signals.ts";
 import { optionalSize, permissionOf } from "./copy-options.ts";
@@ -150,13 +150,10 @@ export function free({ buffers }: ShellSession, names: readonly string[], { all 
   else buffers.free(names);
 }
 
-/** `DEVICE@OFFSET`; a name with an @ that no size follows is a name. */
-function transferOf(buffer: HeldBuffer, device: string, { at, length }: PlaceOptions): TransferRequest {
-  const [, path = device, offset = "0"] = /^(.+)@(\d[\w.]*)$/.exec(device) ?? [];
+function transferOf(buffer: HeldBuffer, place: string, { at, length }: PlaceOptions): TransferRequest {
   return {
     buffer,
-    device: path,
-    deviceOffset: parseSize(offset, "the device's offset"),
+    ...parsePlace(place),
     bufferOffset: optionalSize(at, "--at") ?? 0n,
     length: optionalSize(length, "--length"),
   };
@@ -185,21 +182,20 @@ async function openSink(output: string): Promise<AsyncDisposable & { write(data:
   if (output === "-") {
     const write = (data: Buffer) =>
       new Promise<void>((resolve, reject) =>
-        process.stdout.write(data, (error) => (error ? reject(error) : resolve())),
+        // A reader that has seen enough (`| head`) is no error.
+        process.stdout.write(data, (error) => (isOther(error) ? reject(error) : resolve())),
       );
     return { write, [Symbol.asyncDispose]: async () => {} };
   }
-  const file = await openForWriting(output);
-  return { write: (data) => file.writeFile(data), [Symbol.asyncDispose]: () => file.close() };
+  const file = await naming("open", output, () => open(output, "w"));
+  return {
+    write: (data) => naming("write", output, () => file.writeFile(data)),
+    [Symbol.asyncDispose]: () => file.close(),
+  };
 }
 
-async function openForWriting(path: string): Promise<FileHandle> {
-  try {
-    return await open(path, "w");
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException;
-    throw errno === undefined ? error : new SyscallError("open", -errno, path);
-  }
+function isOther(error: NodeJS.ErrnoException | null | undefined): boolean {
+  return Boolean(error) && error?.code !== "EPIPE";
 }
 
 /** Work with a bar where somebody looks, that a signal ends. */

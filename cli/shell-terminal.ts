@@ -35,6 +35,11 @@ export class TerminalLines implements LineSource {
     return line;
   }
 
+  forget(): void {
+    this.#waiting.length = 0;
+    this.#unfinished = "";
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#editor?.close();

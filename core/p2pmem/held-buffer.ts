@@ -99,7 +99,7 @@ export class HeldBuffer implements ReadableBytes, Disposable {
 
   /** Writes a pattern to all of it: zeros, ones, random:SEED, or 1, 2, 4 or 8 bytes in hexadecimal. */
   fill(pattern: string | MemoryPattern, watch: PassWatch = {}): Promise<void> {
-    const parsed = typeof pattern === "string" ? parsePattern(pattern) : pattern;
+    const parsed = typeof pattern === "string" ? parsePattern(pattern, "fill") : pattern;
     return this.#using(() => followPass(this.#native.startFill(this.#whole(), parsed), watch));
   }
 

@@ -9,14 +9,14 @@ const HINT = "patterns are zeros, ones, random:SEED, or 1, 2, 4 or 8 bytes in he
  * the first one at the lowest address.
  * @throws P2pdmaError USAGE
  */
-export function parsePattern(text: string): MemoryPattern {
+export function parsePattern(text: string, what = "--pattern"): MemoryPattern {
   const lower = text.toLowerCase();
   if (lower === "zeros") return { kind: "constant", seed: 0n };
   if (lower === "ones") return { kind: "constant", seed: (1n << 64n) - 1n };
-  if (lower.startsWith("random:")) return { kind: "random", seed: parseSeed(lower.slice(7), "--pattern") };
+  if (lower.startsWith("random:")) return { kind: "random", seed: parseSeed(lower.slice(7), what) };
   const hex = lower.replace(/^0x/, "");
   if (!/^([0-9a-f]{2}|[0-9a-f]{4}|[0-9a-f]{8}|[0-9a-f]{16})$/.test(hex)) {
-    throw usageError(`--pattern: "${text}" is no pattern`, HINT);
+    throw usageError(`${what}: "${text}" is no pattern`, HINT);
   }
   return { kind: "constant", seed: Buffer.from(hex.repeat(16 / hex.length), "hex").readBigUInt64LE() };
 }

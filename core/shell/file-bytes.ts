@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 import { type FileHandle, open } from "node:fs/promises";
-import { SyscallError } from "../../ffi/index.ts";
 import { usageError } from "../errors.ts";
 import type { ReadableBytes } from "../p2pmem/compare-bytes.ts";
+import { naming } from "./naming.ts";
 
 /** A regular file to fill memory from or to compare it with, by CPU. */
 export class FileBytes implements ReadableBytes, AsyncDisposable {
   /** @throws SyscallError, P2pdmaError USAGE for what is no regular file */
   static async open(path: string): Promise<FileBytes> {
-    const file = await asSyscall("open", path, () => open(path, "r"));
+    const file = await naming("open", path, () => open(path, "r"));
     const stat = await file.stat({ bigint: true });
     if (stat.isFile()) return new FileBytes(path, file, stat.size);
     await file.close();
@@ -28,7 +28,7 @@ export class FileBytes implements ReadableBytes, AsyncDisposable {
     const data = Buffer.alloc(length);
     for (let done = 0; done < length; ) {
       const rest = [data, done, length - done, offset + done] as const;
-      const { bytesRead } = await asSyscall("read", this.path, () => this.file.read(...rest));
+      const { bytesRead } = await naming("read", this.path, () => this.file.read(...rest));
       if (bytesRead === 0) throw usageError(`"${this.path}" became shorter while it was read`);
       done += bytesRead;
     }
@@ -37,15 +37,5 @@ export class FileBytes implements ReadableBytes, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.file.close();
-  }
-}
-
-/** Errors of node:fs as those of our own calls. */
-async function asSyscall<T>(call: string, path: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    const { errno } = error as NodeJS.ErrnoException;
-    throw errno === undefined ? error : new SyscallError(call, -errno, path);
   }
 }

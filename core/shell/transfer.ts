@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One transfer between a held buffer and a device, by the device's own DMA.
+import { existsSync } from "node:fs";
 import { type MemoryRange, type OpenFile, PAGE_BYTES, SyscallError } from "../../ffi/index.ts";
 import { expectOf } from "../copy/candidates.ts";
 import { checkOpenedEnd } from "../copy/claim.ts";
@@ -13,6 +14,7 @@ import { ExitCode } from "../exit-codes.ts";
 import type { HeldBuffer } from "../p2pmem/held-buffer.ts";
 import type { PassWatch } from "../p2pmem/memtest-pass.ts";
 import { readMachine } from "../topo/index.ts";
+import { parseSize } from "../units.ts";
 
 /** What is moved: part of a held buffer, and a place on a device. */
 export interface TransferSpan {
@@ -39,6 +41,16 @@ export interface WriteRequest extends TransferRequest {
   /** Asks for leave to overwrite; must throw when there is none. */
   readonly permit: (destination: Endpoint) => void | Promise<void>;
   readonly overwrite: readonly OverwriteKind[];
+}
+
+/**
+ * Reads `DEVICE@OFFSET`. A name with an @ that no size follows, or that is there as it stands, is a name.
+ * @throws P2pdmaError USAGE
+ */
+export function parsePlace(text: string): Pick<TransferRequest, "device" | "deviceOffset"> {
+  const [, device, offset = ""] = /^(.+)@(\d[\w.]*)$/.exec(text) ?? [];
+  if (device === undefined || existsSync(text)) return { device: text, deviceOffset: 0n };
+  return { device, deviceOffset: parseSize(offset, "the device's offset") };
 }
 
 /** What was moved. */

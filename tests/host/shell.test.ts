@@ -116,6 +116,7 @@ test("a script from a file, with its lines echoed", () => {
   const missing = run("", join(folder, "missing"));
   assert.is(missing.status, 1);
   assert.match(missing.stderr, /^p2pdma: open ".*missing": ENOENT/);
+  assert.match(run("", folder).stderr, /^p2pdma: read ".*": EISDIR [^\n]*\n$/);
 });
 
 test("commands without a name of cliffy's or JavaScript's own kind are unknown, and told so once", () => {
@@ -199,8 +200,15 @@ test("at a terminal: prompt, completion, Ctrl-C, history", () =>
     await talk.hear(`resume -q ${journal}`);
     talk.say("\x03");
     await talk.hear("p2pdma> ");
+    talk.say(`copy --rate 1M --no-journal ${source} ${folder}/pasted\rlst-pasted\rlst-pas`);
+    await untilThere(join(folder, "pasted"));
+    await delay(300);
+    talk.say("\x03");
+    await talk.hear("Interrupted");
+    await talk.hear("p2pdma> ");
     talk.say("--version\rlst\rexit\r");
     await talk.hear("unknown command 'lst'");
+    assert.not.match(talk.output, "unknown command 'lst-pas", "what was pasted behind it is dropped");
     assert.is(await talk.exitCode, 130, "the first failure was the copy that was stopped");
     assert.ok(readFileSync(`${folder}/by-hand`).equals(readFileSync(source)));
   }));
