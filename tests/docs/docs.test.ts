@@ -5,12 +5,13 @@
 import { readFileSync } from "node:fs";
 import { test } from "uvu";
 import { packageRoot } from "../../lab/package-root.ts";
-import { type Block, readDocument } from "./blocks.ts";
+import { type Block, readDocument, type Step } from "./blocks.ts";
 import { allDocuments } from "./documents.ts";
-import { openPlace, placeName } from "./places.ts";
+import { openPlace, type Place, placeName } from "./places.ts";
 import { runBlock, type StepResult } from "./run-block.ts";
 
 const AT_A_TIME = 2;
+const reported = new Set<Step>();
 
 const args = process.argv.slice(2);
 const shows = args.includes("--show");
@@ -64,17 +65,29 @@ async function runAll(queue: Block[][]): Promise<void> {
 async function runGroup(group: readonly Block[]): Promise<void> {
   const [first] = group;
   if (!first) return;
-  const place = await openPlace(first.directive);
+  let place: Place | undefined;
   try {
+    place = await openPlace(first.directive);
     for (const block of group) for (const result of await runBlock(block, place)) report(block, result);
+  } catch (error) {
+    const left = group.flatMap((block) => block.steps.map((step) => ({ block, step })));
+    const missing = left.filter(({ step }) => !reported.has(step));
+    missing.forEach(({ block, step }, index) => {
+      report(block, {
+        step,
+        output: "",
+        problem: index === 0 ? String(error) : "not run: its machine is gone",
+      });
+    });
   } finally {
-    await place.close();
+    await place?.close();
   }
 }
 
 function report({ document }: Block, { step, output, problem }: StepResult): void {
   const [firstLine] = step.command.split("\n", 1);
   const name = `${document}:${step.line} ${firstLine}`;
+  reported.add(step);
   if (shows) console.log(`--- ${name}\n${output}`);
   test(name, () => {
     if (problem !== undefined) throw Object.assign(new Error(problem), { stack: "" });
