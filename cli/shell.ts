@@ -13,9 +13,9 @@ p2pmem belongs to the process that took it. A session holds it from one command 
 All of p2pdma's other commands are there, too; help and Tab know them. One line is one command, # begins a comment,
 quotes are those of a POSIX shell.
 
-With a FILE, or with stdin from a pipe or file, nobody is asked and no prompt is shown. A command that fails tells so
-on stderr, and the next one runs. Ctrl-C stops a running command, and a script with it. Whatever ends the session, all
-that it holds is given back.
+With a FILE, or with stdin from a pipe or file, no prompt is shown; where stdin is no terminal, nobody is asked. A
+command that fails tells so on stderr, and the next one runs. Ctrl-C stops a running command, and a script with it.
+Whatever ends the session, all that it holds is given back.
 
 Exit codes: 0, or that of the first command that failed; 130 and 143 after a signal.
 
