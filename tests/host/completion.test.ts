@@ -138,6 +138,12 @@ for (const [shell, command] of Object.entries(drivers)) {
   });
 }
 
+test("a shell that is none of the three is refused, and they are named", () => {
+  const { status, stderr } = spawnSync("p2pdma", ["completion", "tcsh"], { env, encoding: "utf8" });
+  assert.is(status, 2);
+  assert.match(stderr, /"tcsh"[\s\S]*bash, zsh, fish/);
+});
+
 function ask([program = "", ...args]: string[], lines: readonly string[]): string[][] {
   const out = join(folder, "out");
   const result = spawnSync(program, args, {

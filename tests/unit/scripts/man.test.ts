@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { test } from "uvu";
@@ -9,6 +9,7 @@ import { wholeProgram } from "../../../cli/program.ts";
 import { exitCodeMeaning } from "../../../core/exit-codes.ts";
 import manifest from "../../../package.json" with { type: "json" };
 import { readHelpText } from "../../../scripts/help-text.ts";
+import { FACTS } from "../../../scripts/man-facts.ts";
 import { manPage, pageName } from "../../../scripts/man-page.ts";
 import { escapeText } from "../../../scripts/roff.ts";
 import { tempFolder } from "../temp.ts";
@@ -65,6 +66,14 @@ test("pages that are referred to exist", () => {
     );
     for (const page of references) assert.ok(pages.has(page), `${name} refers to ${page}`);
   }
+});
+
+test("documents that are referred to exist", () => {
+  const named = Object.values(FACTS).flatMap(({ docs = [] }) => docs);
+  assert.equal(
+    named.filter((name) => !existsSync(join(import.meta.dirname, "../../../docs", name))),
+    [],
+  );
 });
 
 const checkers: readonly (readonly [string, ...string[]])[] = [
