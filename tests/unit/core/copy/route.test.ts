@@ -4,9 +4,11 @@ import * as assert from "uvu/assert";
 import { rankCandidates } from "../../../../core/copy/candidates.ts";
 import { chooseRoute, type RouteRequest } from "../../../../core/copy/route.ts";
 import type { P2pdmaError } from "../../../../core/errors.ts";
+import { HeldBuffer } from "../../../../core/p2pmem/held-buffer.ts";
 import type { Provider } from "../../../../core/p2pmem/providers.ts";
 import type { Machine } from "../../../../core/topo/index.ts";
 import { type Native, native, SyscallError } from "../../../../ffi/index.ts";
+import { MemoryFiles } from "../../memory-files.ts";
 import { fakeDrive, fakeSwitch } from "./fakes.ts";
 
 const src = fakeDrive("nvme0n1", "0000:03:00.0");
@@ -188,6 +190,45 @@ test("chooseRoute() does not try providers for an end that can never take part",
   const stacked = { ...dst, peerProblem: '"dm-0" is stacked on nvme1n1' };
   const route = chooseRoute(fakeKernel(never), land(all), src, stacked, request);
   assert.equal(route.rejected, ['"dm-0" is stacked on nvme1n1']);
+});
+
+/** Three pages of the peer's memory, taken from the fake kernel. */
+function hold(kernel: Native): HeldBuffer {
+  const device = `/sys/bus/pci/devices/${peer.bdf}`;
+  const sys = new MemoryFiles();
+  for (const name of ["size", "available"]) sys.write(`${device}/p2pmem/${name}`, "1048576");
+  sys.write(`${device}/p2pmem/allocate`, "");
+  sys.write(`${device}/resource`, "0x0 0x0 0x0\n0x0 0x0 0x0\n0xf4000000 0xf7ffffff 0x200\n");
+  return HeldBuffer.allocate({ sys, native: kernel }, { name: "x", provider: peer.bdf, sizeBytes: 12_288n });
+}
+
+test("chooseRoute() through a held buffer takes no more memory, and as many slots as it has", () => {
+  const kernel = fakeKernel(never);
+  using through = hold(kernel);
+  const full = fakeKernel(never, 0);
+  const held = { ...request, via: "p2p", provider: peer.bdf, through } as const;
+  const route = chooseRoute(full, land(all), src, dst, held);
+  assert.is(route.staging.provider?.bdf, peer.bdf);
+  assert.is(route.depth, 3);
+  assert.ok(through.isBusy);
+  route.staging.close();
+  assert.is(through.isBusy, false);
+  assert.throws(
+    () => chooseRoute(full, land(all), src, dst, { ...held, mayLowerDepth: false }),
+    (error: P2pdmaError) =>
+      error.exitCode === 3 && /buffer "x" holds 12 KiB, needed 8 x 4 KiB/.test(error.message),
+  );
+});
+
+test("chooseRoute() through a held buffer fails closed, and returns it", () => {
+  using through = hold(fakeKernel(never));
+  const refusing = fakeKernel(() => "EREMOTEIO");
+  const held = { ...request, via: "p2p", provider: peer.bdf, through } as const;
+  assert.throws(
+    () => chooseRoute(refusing, land(all), src, dst, held),
+    (error: P2pdmaError) => error.exitCode === 3 && error.code === "P2P_REFUSED",
+  );
+  assert.is(through.isBusy, false);
 });
 
 test.run();
