@@ -23,6 +23,8 @@ import { packageRoot } from "../../lab/package-root.ts";
 import { type CommandOptions, captureIn, runInLab, startLab } from "../../lab/run.ts";
 import { topologies } from "../../lab/topologies/index.ts";
 import { drive, pciSwitch, rootPort, topology } from "../../lab/topology.ts";
+import { cases } from "./prediction-cases.ts";
+import { partsOf } from "./topology-parts.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "p2pdma-lab-test-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -228,13 +230,13 @@ test("what QEMU says is passed on when it does not start", async () => {
 
 // ---- every topology ----
 
-for (const { name, pci } of topologies) {
-  test(`topology ${name} boots with all its drives and providers`, async () => {
-    const plan = JSON.stringify(pci);
-    const letters = [...plan.matchAll(/"letter":"(\w)"/g)].map(([, letter]) => letter).sort();
-    const providers = plan.match(/"cmbMiB"|"ram-provider"/g)?.length ?? 0;
+/** prediction.test.ts boots the others, and looks at the same. */
+const predicted = new Set(cases.map(({ topology }) => topology));
+for (const one of topologies.filter(({ name }) => !predicted.has(name))) {
+  test(`topology ${one.name} boots with all its drives and providers`, async () => {
+    const { letters, providers } = partsOf(one);
     const script = "ls /dev/lab | tr '\\n' ' '; cat /sys/bus/pci/devices/*/p2pmem/published";
-    const { stdout, exitCode, stderr } = await runInLab({ topology: name, command: ["sh", "-c", script] });
+    const { stdout, exitCode, stderr } = await runInLab({ topology: one, command: ["sh", "-c", script] });
     assert.is(exitCode, 0, stderr);
     assert.is(stdout, `${letters.join(" ")} ${"1\n".repeat(providers)}`);
   });

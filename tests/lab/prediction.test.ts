@@ -4,10 +4,12 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Remedy } from "../../core/topo/index.ts";
+import { findTopology } from "../../lab/topologies/index.ts";
 import { guestProgram, runInLab } from "./boot.ts";
 import type { Line, PairResult } from "./guest/prediction.ts";
 import { patchQemu } from "./patched-qemu.ts";
 import { type Case, cases } from "./prediction-cases.ts";
+import { type Parts, partsOf } from "./topology-parts.ts";
 
 const command = guestProgram("prediction");
 const wanted = process.argv[2] ?? "";
@@ -21,6 +23,7 @@ const RULES = [
 ];
 
 interface Outcome {
+  readonly parts: Parts | undefined;
   readonly pairs: readonly PairResult[];
   readonly remedies: readonly Remedy[];
 }
@@ -71,7 +74,7 @@ async function runCase(one: Case): Promise<Outcome> {
   const patched = one.rootPortIds && patchQemu(...one.rootPortIds);
   if (one.rootPortIds && !patched) {
     console.log(`# skip: ${one.name}: this QEMU's root port ids are not where they were expected`);
-    return { pairs: [], remedies: [] };
+    return { parts: undefined, pairs: [], remedies: [] };
   }
   const { topology, steps, append } = one;
   const result = await withEnvironment(patched?.env ?? {}, () =>
@@ -85,6 +88,10 @@ async function runCase(one: Case): Promise<Outcome> {
   const outcome = collect(lines.map((line) => JSON.parse(line) as Line));
   test(`${one.name}: the guest came to its end`, () => {
     assert.is(result.exitCode, 0, `${result.stderr}\n${result.consoleTail.slice(-30).join("\n")}`);
+  });
+  test(`${one.name}: all drives and providers of the topology are there`, () => {
+    const parts = partsOf(typeof topology === "string" ? findTopology(topology) : topology);
+    assert.equal(outcome.parts, parts);
   });
   for (const step of steps) {
     const pairs = outcome.pairs.filter((pair) => pair.step === step.name);
@@ -107,6 +114,7 @@ async function withEnvironment<T>(extra: Record<string, string>, action: () => P
 
 function collect(lines: readonly Line[]): Outcome {
   return {
+    parts: lines.flatMap((line) => (line.kind === "machine" ? [line.parts] : []))[0],
     pairs: lines.flatMap((line) => (line.kind === "pair" ? [line.pair] : [])),
     remedies: lines.flatMap((line) => (line.kind === "advice" ? line.remedies : [])),
   };

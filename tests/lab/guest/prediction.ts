@@ -14,6 +14,7 @@ import {
   readMachine,
   redirectingPorts,
 } from "../../../core/topo/index.ts";
+import type { Parts } from "../topology-parts.ts";
 import { KernelLog } from "./kernel-log.ts";
 import { randomContent, sys, writeMedium } from "./media.ts";
 import { probePair, type Seen } from "./pair-probe.ts";
@@ -48,14 +49,21 @@ export interface Plan {
 }
 export type Line =
   | { readonly kind: "pair"; readonly pair: PairResult }
+  | { readonly kind: "machine"; readonly parts: Parts }
   | { readonly kind: "advice"; readonly remedies: readonly Remedy[] };
 
 const plan = JSON.parse(process.argv[2] ?? "{}") as Plan;
 
+report({ kind: "machine", parts: partsHere() });
 const log = new KernelLog();
 giveDrivesContent(readMachine(sys));
 const atBoot = readMachine(sys).tree;
 for (const step of plan.steps) await judge(step);
+
+function partsHere(): Parts {
+  const pools = sys.list("/sys/bus/pci/devices").map((bdf) => `/sys/bus/pci/devices/${bdf}/p2pmem/published`);
+  return { letters: sys.list("/dev/lab"), providers: pools.filter((path) => sys.text(path) === "1").length };
+}
 
 async function judge(step: Step): Promise<void> {
   const before = readMachine(sys);
