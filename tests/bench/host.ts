@@ -45,7 +45,7 @@ async function measure(directory: string): Promise<Figure[]> {
     return { wallMs: usage.wallMs, cpuMs: usage.userMs + usage.systemMs, transferMs: usage.wallMs };
   };
   const results = await inTurns(ROUNDS, {
-    dd: () => run(`dd if=${src} of=${dst} bs=1M iflag=direct oflag=direct conv=fsync status=none`),
+    "dd bs=1M": () => run(`dd if=${src} of=${dst} bs=1M iflag=direct oflag=direct conv=fsync status=none`),
     p2pdma: async () => {
       await fresh();
       const { receipt, usage } = await measuredCopy(hostShell, `--via ram ${src} ${dst}`);
