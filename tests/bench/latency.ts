@@ -10,8 +10,8 @@ const LATENCY_NS = 10_000_000;
 const ROUNDS = 3;
 /** Enough for seconds of copying, since the first and the last chunk are alone in their direction. */
 const CASES = [
-  { depth: 8, lengthBytes: 384 << 20, atLeast: 0.98 },
-  { depth: 32, lengthBytes: 1536 << 20, atLeast: 0.95 },
+  { depth: 8, lengthBytes: 768 * 2 ** 20, atLeast: 0.98 },
+  { depth: 32, lengthBytes: 2304 * 2 ** 20, atLeast: 0.95 },
 ];
 
 export async function latency(): Promise<Figure[]> {
