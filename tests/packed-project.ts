@@ -27,9 +27,10 @@ const CONFIG = {
 /**
  * Packs, installs and answers where. A second call installs only what is packed anew, since compiling the native
  * binding takes 10 s. Needs the build in dist/.
+ * @param name of the project: tests run side by side
  */
-export function packedProject(): PackedProject {
-  const folder = join(packageRoot(), "build", "packed-project");
+export function packedProject(name: string): PackedProject {
+  const folder = join(packageRoot(), "build", "packed", name);
   mkdirSync(folder, { recursive: true });
   if (!existsSync(join(folder, "package.json")))
     writeFileSync(join(folder, "package.json"), JSON.stringify(KIND));

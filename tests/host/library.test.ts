@@ -11,7 +11,7 @@ import { compileIn, packedProject, readIn } from "../packed-project.ts";
 import { validateAgainst } from "../schema.ts";
 import { tempFolder } from "../unit/temp.ts";
 
-const project = packedProject();
+const project = packedProject("host");
 const scratch = tempFolder("library");
 const library = join(import.meta.dirname, "library");
 const programs = ["cases.ts", "wrong-types.ts"].map((name) => join(library, name));

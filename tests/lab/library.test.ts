@@ -12,7 +12,7 @@ import { tempFolder } from "../unit/temp.ts";
 import { registerChecks, runInLab } from "./boot.ts";
 
 const SIZE_MIB = 32;
-const project = packedProject();
+const project = packedProject("lab");
 const complaints = compileIn(project);
 const program = join(project.folder, "lab-cases.mjs");
 buildSync({
