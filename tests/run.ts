@@ -7,6 +7,7 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stripVTControlCharacters } from "node:util";
+import { documentsWithCommands } from "./docs/documents.ts";
 
 interface Job {
   readonly name: string;
@@ -41,7 +42,7 @@ const groups: Record<string, Group> = {
     parallel: 1,
   },
   host: { jobs: () => uvuJobs("tests/host", 300_000), parse: parseUvu, parallel: availableParallelism() },
-  docs: { jobs: () => uvuJobs("tests/docs", 900_000), parse: parseUvu, parallel: 1 },
+  docs: { jobs: docsJobs, parse: parseUvu, parallel: availableParallelism() },
   lab: { jobs: () => uvuJobs("tests/lab", 1_800_000), parse: parseUvu, parallel: availableParallelism() },
   torture: { jobs: () => uvuJobs("tests/torture", 1_200_000), parse: parseUvu, parallel: 1 },
 };
@@ -168,6 +169,15 @@ function uvuJobs(folder: string, deadlineMs: number): Job[] {
 function place(name: string): number {
   const at = LONGEST.indexOf(name);
   return at < 0 ? LONGEST.length : at;
+}
+
+/** One for each document that has commands, and the others of the folder. */
+function docsJobs(): Job[] {
+  return uvuJobs("tests/docs", 900_000).flatMap((job) =>
+    job.name.endsWith("docs.test.ts")
+      ? documentsWithCommands().map((name) => ({ ...job, name, command: [...job.command, name] }))
+      : [job],
+  );
 }
 
 function parseUvu(output: string): Outcome | undefined {

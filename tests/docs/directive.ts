@@ -16,7 +16,7 @@ export interface Directive {
   readonly typed: number;
   /** Exit codes of the commands; one for all, or one for each. */
   readonly exitCodes: readonly number[];
-  /** `package`: the folder of the sources; else a temporary one that the blocks of a document share. */
+  /** `package`: a copy of the sources; else a temporary one that the blocks of a document share. */
   readonly folder: "package" | "temporary";
   /** Run first, and not shown: what the text takes for granted. */
   readonly setup: readonly string[];

@@ -10,13 +10,13 @@ import { allDocuments } from "./documents.ts";
 import { openPlace, type Place, placeName } from "./places.ts";
 import { runBlock, type StepResult } from "./run-block.ts";
 
-const AT_A_TIME = 2;
 const reported = new Set<Step>();
 
 const args = process.argv.slice(2);
 const shows = args.includes("--show");
 const named = args.filter((arg) => !arg.startsWith("-"));
 const documents = named.length > 0 ? named : allDocuments();
+const atATime = documents.length > 1 ? 2 : 1;
 const read = documents.map((name) => readDocument(name, readFileSync(`${packageRoot()}/${name}`, "utf8")));
 
 for (const problem of read.flatMap(({ problems }) => problems)) {
@@ -38,28 +38,21 @@ function skip({ document, steps, directive }: Block): void {
   }
 }
 
-/** Blocks that share a place run in it in the order of their document. What changes the sources runs first and alone. */
+/** Blocks that share a place run in it in the order of their document. */
 function groups(all: readonly Block[]): Block[][] {
   const byPlace = new Map<string, Block[]>();
   for (const block of all) {
     const name = `${block.document} ${placeName(block.directive)}`;
     byPlace.set(name, [...(byPlace.get(name) ?? []), block]);
   }
-  return [...byPlace.values()].sort((a, b) => Number(isInPackage(b)) - Number(isInPackage(a)));
-}
-
-function isInPackage([block]: readonly Block[]): boolean {
-  return block?.directive.folder === "package";
+  return [...byPlace.values()];
 }
 
 async function runAll(queue: Block[][]): Promise<void> {
-  const alone = queue.filter(isInPackage);
-  const others = queue.filter((group) => !isInPackage(group));
-  for (const group of alone) await runGroup(group);
   const worker = async () => {
-    for (let group = others.shift(); group; group = others.shift()) await runGroup(group);
+    for (let group = queue.shift(); group; group = queue.shift()) await runGroup(group);
   };
-  await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+  await Promise.all(Array.from({ length: atATime }, worker));
 }
 
 async function runGroup(group: readonly Block[]): Promise<void> {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Where the commands of documents run: this machine, or a guest of the lab.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { packageRoot } from "../../lab/package-root.ts";
@@ -32,7 +32,7 @@ export async function openPlace(directive: Directive): Promise<Place> {
 function openHost({ folder }: Directive): Place {
   const root = packageRoot();
   const temporary = mkdtempSync(join(tmpdir(), "p2pdma-docs-"));
-  const cwd = folder === "package" ? root : temporary;
+  const cwd = folder === "package" ? copyPackage(root, join(temporary, "p2pdma")) : temporary;
   const env = {
     ...process.env,
     PATH: `${join(root, "dist", "bin")}:${process.env.PATH}`,
@@ -42,6 +42,19 @@ function openHost({ folder }: Directive): Place {
     run: (script) => runHere(script, cwd, env),
     close: async () => rmSync(temporary, { recursive: true, force: true }),
   };
+}
+
+/** What builds in it must not disturb those who use the original meanwhile. */
+function copyPackage(from: string, to: string): string {
+  const left = ["node_modules", ".git", join("build", "tests-c"), join("build", "fuzz")].map((name) =>
+    join(from, name),
+  );
+  cpSync(from, to, {
+    ...{ recursive: true, preserveTimestamps: true, verbatimSymlinks: true },
+    filter: (path) => !left.includes(path),
+  });
+  symlinkSync(join(from, "node_modules"), join(to, "node_modules"));
+  return to;
 }
 
 function runHere(script: string, cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
