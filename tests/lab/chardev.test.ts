@@ -13,8 +13,8 @@ const lab = await startLab({ topology: "switch" });
 try {
   const hidden = await captureIn(lab, { command: ["sh", "-c", hide] });
   const sysfs = await captureIn(lab, {
-    command: ["timeout", "20", ...p2pdma, "cmb", "alloc", "--allocator", "sysfs", "nvme0", "1M"],
-    timeoutMs: 60_000,
+    command: ["timeout", "60", ...p2pdma, "cmb", "alloc", "--allocator", "sysfs", "nvme0", "1M"],
+    timeoutMs: 120_000,
   });
   test("the allocator in sysfs is hidden: p2pmem can't be had there", () => {
     assert.is(hidden.exitCode, 0, hidden.stderr);

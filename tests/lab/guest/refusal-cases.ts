@@ -5,13 +5,10 @@ import { execFileSync, spawn } from "node:child_process";
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expandBareOptions } from "../../../cli/argv.ts";
-import { processContext } from "../../../cli/context.ts";
-import { copyCommand } from "../../../cli/copy.ts";
-import { reportError } from "../../../cli/report-error.ts";
 import { blockNumberOf } from "../../../core/copy/in-use.ts";
 import { SystemFiles } from "../../../core/sysfs.ts";
 import { dosTable, gptTable, swapArea } from "../../unit/disk-images.ts";
+import { copyInProcess } from "./in-process.ts";
 import { type Drive, drive, randomContent, readMedium, sha256, sys, writeMedium } from "./media.ts";
 import { check, expect } from "./report.ts";
 
@@ -31,29 +28,7 @@ function first(one: Drive): Drive {
 
 const ALWAYS = ["--no-journal", "--sparse=never"];
 
-/** The command line in this process, since starting one takes seconds in the guest. */
-async function run(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const printed = { stdout: "", stderr: "" };
-  const writers = { stdout: process.stdout.write, stderr: process.stderr.write };
-  for (const name of ["stdout", "stderr"] as const) {
-    process[name].write = (text: string | Uint8Array) => {
-      printed[name] += text;
-      return true;
-    };
-  }
-  process.exitCode = 0;
-  try {
-    await copyCommand().parseAsync(expandBareOptions([...ALWAYS, ...args]), { from: "user" });
-  } catch (error) {
-    process.exitCode = reportError(processContext, error);
-  } finally {
-    Object.assign(process.stdout, { write: writers.stdout });
-    Object.assign(process.stderr, { write: writers.stderr });
-  }
-  const status = Number(process.exitCode);
-  process.exitCode = 0;
-  return { status, ...printed };
-}
+const run = (...args: string[]) => copyInProcess(...ALWAYS, ...args);
 
 const shell = (command: string) => execFileSync("bash", ["-ec", command], { encoding: "utf8" });
 
