@@ -54,7 +54,10 @@ export function addTuningOptions(command: Command): Command {
         ...["auto", "p2p", "ram", "nvme-copy"],
       ]),
     )
-    .option("--provider <device>", "PCI address or controller whose memory to use (default: tried in turn)")
+    .option(
+      "--provider <devices>",
+      "PCI address or controller whose memory to use; A,B shares the chunks out (default: tried in turn)",
+    )
     .addOption(
       new Option("--allocator <kind>", "how to get at that memory (default: what is there)").choices([
         ...["sysfs", "chardev"],

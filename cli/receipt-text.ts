@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import type { Receipt, ReceiptEnd } from "../core/copy/receipt.ts";
+import type { Receipt, ReceiptEnd, ReceiptMemory } from "../core/copy/receipt.ts";
 import { formatBytes } from "../core/units.ts";
 
 /** The receipt for people. */
@@ -52,11 +52,15 @@ function describeEnd(end: ReceiptEnd): string {
 
 function stagingLines(staging: Receipt["staging"]): [string, string][] {
   if (!staging.provider) return [["staging", `${formatBytes(staging.sizeBytes)} of system RAM`]];
-  const bar = staging.bar && ` (${staging.bar.start}-${staging.bar.end})`;
+  return [staging, ...staging.beside].flatMap(memoryLines);
+}
+
+function memoryLines(memory: ReceiptMemory): [string, string][] {
+  const bar = memory.bar && ` (${memory.bar.start}-${memory.bar.end})`;
   return [
-    ["provider", `${staging.provider} (${staging.providerName}), ${staging.allocator}`],
-    ["staging", `${formatBytes(staging.sizeBytes)} of p2pmem: ${staging.residency}${bar ?? ""}`],
-    ...staging.ranges.map(({ start, end }): [string, string] => ["", `${start}-${lastByte(end)}`]),
+    ["provider", `${memory.provider} (${memory.providerName}), ${memory.allocator}`],
+    ["staging", `${formatBytes(memory.sizeBytes)} of p2pmem: ${memory.residency}${bar ?? ""}`],
+    ...memory.ranges.map(({ start, end }): [string, string] => ["", `${start}-${lastByte(end)}`]),
   ];
 }
 

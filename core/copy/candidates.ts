@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { noPeerToPeer } from "../errors.ts";
+import { noPeerToPeer, usageError } from "../errors.ts";
 import { findProvider, type Provider } from "../p2pmem/providers.ts";
 import type { Bdf } from "../pci/bdf.ts";
 import { type MapType, predict, type Verdict } from "../pci/rules.ts";
@@ -30,8 +30,8 @@ export interface Candidate {
  * switch before through the host bridge); the destination's memory before the source's before others, since a
  * source's DMA writes are posted and a destination's DMA reads are not; the smaller distance; the same NUMA node;
  * more free memory.
- * @param wanted PCI address or controller name: only this one.
- * @throws P2pdmaError NO_P2PMEM when the wanted one offers none.
+ * @param wanted PCI address or controller name, or several with commas between: only these.
+ * @throws P2pdmaError NO_P2PMEM when a wanted one offers none, USAGE when one is named twice.
  */
 export function rankCandidates(
   machine: Machine,
@@ -40,9 +40,16 @@ export function rankCandidates(
   wanted: string | undefined,
 ): Candidate[] {
   const all = providersOf(machine).flatMap(({ provider }) => provider ?? []);
-  const providers = wanted === undefined ? all : [demand(all, wanted)];
+  const providers = wanted === undefined ? all : demandAll(all, wanted.split(","));
   const candidates = providers.map((provider) => describe(machine, provider, src, dst));
   return candidates.sort((a, b) => compare(keyOf(a), keyOf(b)));
+}
+
+function demandAll(providers: readonly Provider[], wanted: readonly string[]): Provider[] {
+  const found = wanted.map((name) => demand(providers, name));
+  const twice = found.find(({ bdf }, index) => found.findIndex((one) => one.bdf === bdf) < index);
+  if (twice) throw usageError(`--provider names ${twice.bdf} (${twice.name}) twice`);
+  return found;
 }
 
 function demand(providers: readonly Provider[], wanted: string): Provider {

@@ -61,6 +61,10 @@ function stagingBytesFor(
   dst: Endpoint,
 ): number | undefined {
   if (request.via === "ram" || src.peerProblem || dst.peerProblem) return undefined;
-  const [best] = rankCandidates(readMachine(env.sys), src, dst, request.provider);
-  return best && Number(best.provider.availableBytes);
+  const candidates = rankCandidates(readMachine(env.sys), src, dst, request.provider);
+  // Several that were named share the slots; else the best lends all.
+  const lenders = request.provider === undefined ? candidates.slice(0, 1) : candidates;
+  return lenders.length === 0
+    ? undefined
+    : lenders.reduce((sum, { provider }) => sum + Number(provider.availableBytes), 0);
 }

@@ -30,13 +30,13 @@ export function lostDevices(
   sys: SystemView,
   src: Endpoint,
   dst: Endpoint,
-  provider: Provider | undefined,
+  providers: readonly Provider[],
 ): string[] {
   const ends = [src, dst].flatMap(({ path, device }) =>
     device && !sys.exists(`/sys/dev/block/${device.number}`) ? [`"${path}" (${device.name}) is gone`] : [],
   );
-  const isLost = provider && !isProviderAlive(sys, provider);
-  return isLost ? [...ends, `the provider ${provider.bdf} (${provider.name}) is gone`] : ends;
+  const lost = providers.filter((provider) => !isProviderAlive(sys, provider));
+  return [...ends, ...lost.map(({ bdf, name }) => `the provider ${bdf} (${name}) is gone`)];
 }
 
 const NO_DEVICE = 0xffff;

@@ -3,13 +3,14 @@
 import { type BigIntStats, statSync } from "node:fs";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
+import { lendersOf } from "../p2pmem/stripe.ts";
 import { lostDevices } from "./faults.ts";
 import type { Layout } from "./layout.ts";
 import type { Bench } from "./pass.ts";
 
 /** @throws P2pdmaError COPY_FAILED: what went through the memory of a device that is gone by now may be anything. */
 export function refuseRubbish({ env, plan, route }: Bench): void {
-  const lost = lostDevices(env.sys, plan.src, plan.dst, route.staging.provider);
+  const lost = lostDevices(env.sys, plan.src, plan.dst, lendersOf(route.staging));
   if (lost.length > 0) throw failure(`Cannot trust what was copied last: ${lost.join(", ")}`);
 }
 

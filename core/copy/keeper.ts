@@ -15,6 +15,7 @@ import {
 } from "../journal/journal.ts";
 import { isAtWork, ownProcess } from "../journal/owner.ts";
 import { journalDirectory, removeLeftovers, replaceFile } from "../journal/store.ts";
+import { lendersOf } from "../p2pmem/stripe.ts";
 import type { SystemView } from "../sysfs.ts";
 import { VERSION } from "../version.ts";
 import { isProviderAlive } from "./faults.ts";
@@ -104,11 +105,9 @@ export class JournalKeeper {
 
   async #snapshot(state: Journal["state"], bad: readonly BadRange[]): Promise<void> {
     const { env, route, files, hooks } = this.bench;
-    const { provider } = route.staging;
     const snapshot = Buffer.from(this.layout.bitmap);
-    if (provider && !isProviderAlive(env.sys, provider)) {
-      this.#broken ??= new Error(`the provider ${provider.bdf} no longer answers`);
-    }
+    const lost = lendersOf(route.staging).find((provider) => !isProviderAlive(env.sys, provider));
+    if (lost) this.#broken ??= new Error(`the provider ${lost.bdf} no longer answers`);
     if (this.#broken === undefined) {
       try {
         await env.native.flush(files.dst);

@@ -2,6 +2,7 @@
 import type { CompareTarget, Extent, PumpStages } from "../../ffi/index.ts";
 import { P2pdmaError } from "../errors.ts";
 import { ExitCode } from "../exit-codes.ts";
+import { lendersOf } from "../p2pmem/stripe.ts";
 import { type EngineResult, type EngineRun, startEngine, type Tally } from "./engine.ts";
 import { runNvmeCopy } from "./engine-nvme-copy.ts";
 import { runPassthrough } from "./engine-passthrough.ts";
@@ -98,7 +99,7 @@ function engineJob({ env, plan, route, files }: Bench, pass: Pass) {
 /** A device that is gone fails every request: no use to try them all, with all their retries. */
 function abandonWhenLost({ env, plan, route }: Bench, run: EngineRun): void {
   const { src, dst } = plan;
-  if (lostDevices(env.sys, src, dst, route.staging.provider).length > 0) run.cancel("abort");
+  if (lostDevices(env.sys, src, dst, lendersOf(route.staging)).length > 0) run.cancel("abort");
 }
 
 /** Returns only when what failed may be left behind. @throws P2pdmaError COPY_FAILED */
@@ -107,7 +108,7 @@ export function stopUnlessSkippable(
   { errors, failedChunks }: EngineResult,
 ): void {
   const { src, dst, request } = plan;
-  const lost = lostDevices(env.sys, src, dst, route.staging.provider);
+  const lost = lostDevices(env.sys, src, dst, lendersOf(route.staging));
   // What the requests in flight died of says little then.
   if (lost.length > 0) {
     throw new P2pdmaError("COPY_FAILED", ExitCode.failed, `Cannot go on copying: ${lost.join(", ")}`);

@@ -2,6 +2,7 @@
 import { PAGE_BYTES } from "../../ffi/index.ts";
 import type { BadRange } from "../journal/journal.ts";
 import type { Residency } from "../p2pmem/residency.ts";
+import type { StagingBuffer } from "../p2pmem/staging.ts";
 import type { Identity } from "./disk.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { EngineName, EngineProgress } from "./engine.ts";
@@ -21,6 +22,19 @@ export interface ReceiptEnd {
   readonly startBytes: string;
 }
 
+/** Memory that a copy went through. */
+export interface ReceiptMemory {
+  readonly provider: string | null;
+  readonly providerName: string | null;
+  readonly allocator: string | null;
+  readonly sizeBytes: number;
+  /** `inside BAR n`, or why it was not checked; null for RAM. */
+  readonly residency: string | null;
+  readonly bar: { readonly index: number; readonly start: string; readonly end: string } | null;
+  /** Physical ranges, `end` exclusive, hexadecimal. */
+  readonly ranges: readonly { readonly start: string; readonly end: string }[];
+}
+
 /** The record of a finished copy: `p2pdma copy --json` prints it. */
 export interface Receipt {
   readonly schema: "p2pdma.copy/1";
@@ -32,16 +46,9 @@ export interface Receipt {
     readonly reason: string;
     readonly rejected: readonly string[];
   };
-  readonly staging: {
-    readonly provider: string | null;
-    readonly providerName: string | null;
-    readonly allocator: string | null;
-    readonly sizeBytes: number;
-    /** `inside BAR n`, or why it was not checked; null for RAM. */
-    readonly residency: string | null;
-    readonly bar: { readonly index: number; readonly start: string; readonly end: string } | null;
-    /** Physical ranges, `end` exclusive, hexadecimal. */
-    readonly ranges: readonly { readonly start: string; readonly end: string }[];
+  readonly staging: ReceiptMemory & {
+    /** Memory of further providers, which share the slots. */
+    readonly beside: readonly ReceiptMemory[];
   };
   readonly bytes: {
     /** Moved by this run. */
@@ -121,7 +128,7 @@ export function makeReceipt(parts: ReceiptParts): Receipt {
     destination: describeEnd(dst, range.dstOffset),
     lengthBytes: range.lengthBytes.toString(),
     route: { via: route.via, reason: route.reason, rejected: route.rejected },
-    staging: describeStaging(route),
+    staging: { ...describeMemory(route.staging), beside: (route.staging.beside ?? []).map(describeMemory) },
     bytes: {
       peerToPeer: by("p2p"),
       throughRam: by("ram"),
@@ -165,8 +172,7 @@ function describeEnd(endpoint: Endpoint, start: bigint): ReceiptEnd {
   };
 }
 
-function describeStaging(route: Route): Receipt["staging"] {
-  const { provider, allocator, residency, mapping } = route.staging;
+function describeMemory({ provider, allocator, residency, mapping }: StagingBuffer): ReceiptMemory {
   const known = residency?.checked ? residency : undefined;
   return {
     provider: provider?.bdf ?? null,

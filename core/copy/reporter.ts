@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+import { piecesOf } from "../p2pmem/stripe.ts";
 import type { CopyEvent } from "./events.ts";
 import type { CopyHooks, CopyProgress } from "./request.ts";
 import type { Route } from "./route.ts";
@@ -57,7 +58,9 @@ export function eventReporter(emit: (event: CopyEvent) => void): CopyReporter {
       emit({
         ...{ ...base("route"), via, reason, rejected, depth },
         provider: staging.provider?.bdf ?? null,
-        stagingBytes: staging.mapping.lengthBytes.toString(),
+        stagingBytes: piecesOf(staging)
+          .reduce((sum, { mapping }) => sum + BigInt(mapping.lengthBytes), 0n)
+          .toString(),
       }),
     progress: ({ phase, bytesDone, bytesTotal, depth }) => {
       const at = performance.now();

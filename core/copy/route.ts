@@ -4,6 +4,7 @@ import { noPeerToPeer, P2pdmaError } from "../errors.ts";
 import type { HeldBuffer } from "../p2pmem/held-buffer.ts";
 import type { AllocatorKind, Provider } from "../p2pmem/providers.ts";
 import { type StagingBuffer, stageInP2pmem, stageInRam } from "../p2pmem/staging.ts";
+import { stripe } from "../p2pmem/stripe.ts";
 import type { Machine } from "../topo/index.ts";
 import { type Candidate, rankCandidates, type Side } from "./candidates.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -16,7 +17,7 @@ export type Via = "auto" | "p2p" | "ram" | "nvme-copy";
 
 export interface RouteRequest {
   readonly via: Via;
-  /** PCI address or controller name; any provider when undefined. */
+  /** PCI address or controller name; several with commas between share the slots; any provider when undefined. */
   readonly provider: string | undefined;
   readonly allocator: AllocatorKind | undefined;
   /** Memory of that provider, to be used instead of taking more. */
@@ -62,14 +63,39 @@ export function chooseRoute(
   if (problem) rejected.push(problem);
   else if (candidates.length === 0) rejected.push("no PCI device of this machine offers p2pmem");
   let firstError: P2pdmaError | undefined;
-  for (const candidate of candidates) {
-    const attempt = tryCandidate(native, candidate, src, dst, request);
+  const areShared = request.provider?.includes(",") && candidates.length > 0;
+  for (const choice of areShared ? [candidates] : candidates.map((one) => [one])) {
+    const attempt = tryTogether(native, choice, src, dst, request);
     if (!(attempt instanceof P2pdmaError)) return { ...attempt, rejected };
     firstError ??= attempt;
     rejected.push(attempt.message);
   }
   if (request.via === "p2p") throw impossible(src, dst, rejected, firstError);
   return throughRam(native, request, "peer-to-peer is not possible", rejected);
+}
+
+/** One provider, or several that each hold a share of the slots: then all of them must serve both ends. */
+function tryTogether(
+  native: Native,
+  choice: readonly Candidate[],
+  src: Endpoint,
+  dst: Endpoint,
+  request: RouteRequest,
+): Omit<Route, "rejected"> | P2pdmaError {
+  const [only, ...others] = choice;
+  if (only && others.length === 0) return tryCandidate(native, only, src, dst, request);
+  const share = { ...request, depth: Math.ceil(request.depth / choice.length) };
+  const pieces: StagingBuffer[] = [];
+  for (const candidate of choice) {
+    const attempt = tryCandidate(native, candidate, src, dst, share);
+    if (attempt instanceof P2pdmaError) {
+      for (const piece of pieces) piece.close();
+      return attempt;
+    }
+    pieces.push(attempt.staging);
+  }
+  const staging = stripe(pieces, request.depth);
+  return { via: "p2p", reason: `memory of ${pieces.length} devices`, staging, depth: staging.slots.length };
 }
 
 function tryCandidate(

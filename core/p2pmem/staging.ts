@@ -14,6 +14,8 @@ export interface StagingBuffer {
   readonly provider: Provider | undefined;
   readonly allocator: Allocator | undefined;
   readonly residency: Residency | undefined;
+  /** More memory, of other providers, that every other slot lies in. */
+  readonly beside?: readonly StagingBuffer[];
   close(): void;
 }
 

@@ -6,6 +6,7 @@ import { chooseRoute, type RouteRequest } from "../../../../core/copy/route.ts";
 import type { P2pdmaError } from "../../../../core/errors.ts";
 import { HeldBuffer } from "../../../../core/p2pmem/held-buffer.ts";
 import type { Provider } from "../../../../core/p2pmem/providers.ts";
+import { lendersOf, piecesOf } from "../../../../core/p2pmem/stripe.ts";
 import type { Machine } from "../../../../core/topo/index.ts";
 import { type Native, native, SyscallError } from "../../../../ffi/index.ts";
 import { MemoryFiles } from "../../memory-files.ts";
@@ -105,6 +106,66 @@ test("rankCandidates() takes the one named, by address or name, and no other", (
     () => rank([], "nvme7"),
     (error: P2pdmaError) => error.exitCode === 3,
   );
+});
+
+test("rankCandidates() takes several that are named, and none of them twice", () => {
+  assert.equal(rank([], "0000:05:00.0,nvme1"), ["nvme1", "pci-p2pmem-bar"]);
+  for (const [wanted, exitCode] of [
+    ["nvme1,0000:04:00.0", 2],
+    ["nvme1,nvme7", 3],
+    ["nvme1,", 3],
+  ] as const) {
+    assert.throws(
+      () => rank([], wanted),
+      (error: P2pdmaError) => error.exitCode === exitCode,
+    );
+  }
+});
+
+const shared = { ...request, via: "p2p" as const, provider: "nvme0,nvme1" };
+
+test("chooseRoute() shares the slots out in turn when several providers are named", () => {
+  const route = chooseRoute(fakeKernel(never), land(all), src, dst, { ...shared, depth: 5 });
+  const lenders = lendersOf(route.staging).map(({ name }) => name);
+  assert.equal([route.depth, lenders], [5, ["nvme1", "nvme0"]]);
+  const [first, second] = piecesOf(route.staging).map(({ mapping }) => mapping);
+  const places = route.staging.slots.map(({ mapping, offsetBytes }) => [
+    mapping === first ? 1 : 2,
+    offsetBytes,
+  ]);
+  assert.equal(places, [
+    [1, 0],
+    [2, 0],
+    [1, 4096],
+    [2, 4096],
+    [1, 8192],
+  ]);
+  route.staging.close();
+  for (const mapping of [first, second]) assert.throws(() => mapping && native.fill(mapping, 0), /is closed/);
+});
+
+test("chooseRoute() lets go of all memory when one of several providers is refused", () => {
+  let open = 0;
+  const kernel = fakeKernel(never);
+  let probes = 0;
+  const refusing = {
+    ...kernel,
+    mapShared: (fd: number, lengthBytes: number, label: string) => {
+      const mapping = kernel.mapShared(fd, lengthBytes, label);
+      const close = mapping.close.bind(mapping);
+      open++;
+      return Object.assign(mapping, { close: () => (open--, close()) });
+    },
+    readFully: (file: { path: string }) => {
+      if (++probes > 3) throw new SyscallError("pread", 121, file.path);
+      return 512;
+    },
+  } as unknown as Native;
+  assert.throws(
+    () => chooseRoute(refusing, land(all), src, dst, shared),
+    (error: P2pdmaError) => error.code === "P2P_REFUSED",
+  );
+  assert.equal([probes, open], [4, 0]);
 });
 
 test("chooseRoute() explains a refusal by the port that redirects", () => {
