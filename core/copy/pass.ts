@@ -41,6 +41,7 @@ export interface Pass {
 }
 
 const PROGRESS_INTERVAL_MS = 100;
+const LOOKS_PER_CHECK = 10;
 
 /**
  * Runs the engine, watched: progress, stop requests, devices that vanish.
@@ -54,10 +55,12 @@ export async function runPass(bench: Bench, pass: Pass): Promise<EngineResult> {
     const { bytesWritten, bytesCompared } = run.progress();
     return pass.doneBefore + (pass.stages === "compare" ? bytesCompared : bytesWritten);
   };
+  const isDue = lookSeldomWhileMoving();
   const report = () => {
     const { phase, totalBytes: bytesTotal } = pass;
-    hooks.onProgress?.({ phase, bytesDone: bytesDone(), bytesTotal, depth: run.depth() });
-    abandonWhenLost(bench, run);
+    const done = bytesDone();
+    hooks.onProgress?.({ phase, bytesDone: done, bytesTotal, depth: run.depth() });
+    if (isDue(done)) abandonWhenLost(bench, run);
   };
   const ticker = setInterval(report, PROGRESS_INTERVAL_MS);
   try {
@@ -93,6 +96,17 @@ function engineJob({ env, plan, route, files }: Bench, pass: Pass) {
     adaptDepth: request.depth === undefined,
     cpus: cpusBeside(env.sys, [dst.device?.client, route.staging.provider?.bdf, src.device?.client]),
     fixedBuffers: route.staging.provider === undefined,
+  };
+}
+
+/** Looking after the devices costs some ten system calls: at once when nothing moves, else once a second. */
+function lookSeldomWhileMoving(): (bytesDone: bigint) => boolean {
+  let before = -1n;
+  let looks = 0;
+  return (bytesDone) => {
+    const isMoving = bytesDone > before;
+    before = bytesDone;
+    return !isMoving || looks++ % LOOKS_PER_CHECK === 0;
   };
 }
 
