@@ -154,7 +154,12 @@ test("chooseRoute() lets go of all memory when one of several providers is refus
       const mapping = kernel.mapShared(fd, lengthBytes, label);
       const close = mapping.close.bind(mapping);
       open++;
-      return Object.assign(mapping, { close: () => (open--, close()) });
+      return Object.assign(mapping, {
+        close: () => {
+          open--;
+          close();
+        },
+      });
     },
     readFully: (file: { path: string }) => {
       if (++probes > 3) throw new SyscallError("pread", 121, file.path);
