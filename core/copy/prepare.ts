@@ -128,5 +128,6 @@ function stage(env: CopyEnvironment, { request, src, dst, range }: CopyPlan, via
     depth,
     leastDepth: least,
     mayLowerDepth: request.depth === undefined,
+    mayMerge: request.engine === "uring",
   });
 }

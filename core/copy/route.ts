@@ -28,6 +28,8 @@ export interface RouteRequest {
   readonly leastDepth: number;
   /** False when the user asked for this depth: then it is that or an error. */
   readonly mayLowerDepth: boolean;
+  /** Neighbouring chunks may become one command on their way: the block layer does that when many are in flight. */
+  readonly mayMerge: boolean;
 }
 
 /** The chosen way of a copy, with its staging memory held. */
@@ -84,6 +86,8 @@ function tryTogether(
 ): Omit<Route, "rejected"> | P2pdmaError {
   const [only, ...others] = choice;
   if (only && others.length === 0) return tryCandidate(native, only, src, dst, request);
+  const ownMemory = choice.find(({ side }) => side !== "third");
+  if (ownMemory && request.mayMerge) return wouldMix(ownMemory);
   const share = { ...request, depth: Math.ceil(request.depth / choice.length) };
   const pieces: StagingBuffer[] = [];
   for (const candidate of choice) {
@@ -118,6 +122,21 @@ function tryCandidate(
   if (!refusal) return { via: "p2p", reason: SIDE_WORDS[candidate.side], ...staged };
   staged.staging.close();
   return noPeerToPeer("P2P_REFUSED", refusal);
+}
+
+/**
+ * Neighbouring chunks lie in different devices' memory. Merged, their command mixes it, which a drive need not take where
+ * its own CMB is part of the mixture (CMBLOC.CDMMMS); every other drive sees nothing but PCI addresses.
+ */
+function wouldMix({ provider, side }: Candidate): P2pdmaError {
+  const what = `${provider.bdf} (${provider.name}) can't share the chunks out with others: it is the copy's ${side}`;
+  return noPeerToPeer(
+    "P2P_REFUSED",
+    `${what}, and the block layer may merge chunks in its memory with others'`,
+    {
+      hint: "name devices that are neither source nor destination, or add --engine passthrough, which merges nothing",
+    },
+  );
 }
 
 /** As many slots of a held buffer as are asked for, or fewer where that is left to us. */

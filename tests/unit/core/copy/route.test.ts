@@ -36,7 +36,7 @@ const peer = provider("0000:04:00.0", "nvme1");
 
 const request: RouteRequest = {
   ...{ via: "auto", provider: undefined, allocator: undefined, chunkBytes: 4096, depth: 8, leastDepth: 1 },
-  mayLowerDepth: true,
+  ...{ mayLowerDepth: true, mayMerge: false },
 };
 
 /** The kernel's part: which probes fail, and how much p2pmem a map may take. */
@@ -142,6 +142,18 @@ test("chooseRoute() shares the slots out in turn when several providers are name
   ]);
   route.staging.close();
   for (const mapping of [first, second]) assert.throws(() => mapping && native.fill(mapping, 0), /is closed/);
+});
+
+test("chooseRoute() mixes no drive's own memory with others' where requests may be merged", () => {
+  const merging = { ...shared, mayMerge: true };
+  assert.throws(
+    () => chooseRoute(fakeKernel(never), land(all), src, dst, merging),
+    (error: P2pdmaError) =>
+      error.exitCode === 3 && /nvme1\) can't share .* the copy's destination/.test(error.message),
+  );
+  const elsewhere = fakeDrive("nvme7n1", "0000:05:00.0");
+  const route = chooseRoute(fakeKernel(never), land([own, peer]), elsewhere, elsewhere, merging);
+  assert.is(lendersOf(route.staging).length, 2);
 });
 
 test("chooseRoute() lets go of all memory when one of several providers is refused", () => {
