@@ -60,6 +60,7 @@ function stagingBytesFor(
   src: Endpoint,
   dst: Endpoint,
 ): number | undefined {
+  if (request.through) return Number(request.through.sizeBytes);
   if (request.via === "ram" || src.peerProblem || dst.peerProblem) return undefined;
   const candidates = rankCandidates(readMachine(env.sys), src, dst, request.provider);
   // Several that were named share the slots; else the best lends all.
