@@ -21,10 +21,13 @@ export abstract class SystemView {
     return this.resolve(path) !== undefined;
   }
 
-  /** Content as text, without trailing white space. */
+  /**
+   * Content as text, without trailing white space. Control characters are spelled out: drives call themselves what
+   * they like, captures come from strangers, and terminals obey.
+   */
   text(path: string): string | undefined {
     const bytes = this.bytes(path);
-    return bytes && Buffer.from(bytes).toString("utf8").trimEnd();
+    return bytes && spellControls(Buffer.from(bytes).toString("utf8").trimEnd());
   }
 
   /** Content as a non-negative integer of at most 64 bits, decimal or 0x hexadecimal. */
@@ -73,6 +76,11 @@ export class SystemFiles extends SystemView {
   override exists(path: string): boolean {
     return existsSync(join(this.root, path));
   }
+}
+
+/** `\x1b` for ESC; tabs and line ends stay. */
+function spellControls(text: string): string {
+  return text.replace(/[^\P{Cc}\t\n]/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 function readStart(file: string, lengthBytes: number): Uint8Array {

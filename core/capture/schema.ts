@@ -10,13 +10,13 @@ const BASE64_LINE = /^[A-Za-z0-9+/]*={0,2}$/;
 const path = v.pipe(
   v.string("a path must be a string"),
   v.maxLength(captureLimits.pathLength, `a path is longer than ${captureLimits.pathLength} characters`),
-  v.check(isPlainPath, "a path must be absolute, without . and .., // or a / at its end"),
+  v.check(isPlainPath, "a path must be absolute, without . and .., //, a / at its end or control characters"),
 );
 
 const name = v.pipe(
   v.string("a name must be a string"),
   v.maxLength(captureLimits.nameLength, `a name is longer than ${captureLimits.nameLength} characters`),
-  v.check(isPlainName, "a name in a directory can't be empty, . or .., or contain a /"),
+  v.check(isPlainName, "a name in a directory can't be empty, . or .., or contain a / or control characters"),
 );
 
 const nothing = v.null();
@@ -67,11 +67,14 @@ export const documentSchema = v.object(
   "it must be an object",
 );
 
+/** No file of the kernel's has them in its name, and terminals obey them. */
+const CONTROLS = /\p{Cc}/u;
+
 function isPlainPath(text: string): boolean {
-  if (!text.startsWith("/") || text.includes("\0")) return false;
+  if (!text.startsWith("/") || CONTROLS.test(text)) return false;
   return text === "/" || (!text.endsWith("/") && posix.normalize(text) === text);
 }
 
 function isPlainName(text: string): boolean {
-  return text !== "" && text !== "." && text !== ".." && !/[/\0]/.test(text);
+  return text !== "" && text !== "." && text !== ".." && !text.includes("/") && !CONTROLS.test(text);
 }

@@ -174,7 +174,7 @@ const bad: [string, string, string][] = [
   [
     "escape codes in a path",
     document({ files: { "/\u001b[31m": 7 } }),
-    '"files" "/\\u001b[31m": content must be',
+    '"files" "/\\u001b[31m": a path must be absolute',
   ],
   [
     "a function that is its own parent",
