@@ -26,6 +26,15 @@ const ADDONS: Readonly<Record<string, string>> = {
   "ref-napi": "binding.node",
 };
 
+/**
+ * In place of node:module. A dependency that looks for another at run time would find it wherever NODE_PATH, the home
+ * folder or / have one of that name.
+ */
+const NOTHING_OUTSIDE = `export function createRequire() {
+  const find = (name) => { throw new Error(name + " is not inside this program"); };
+  return Object.assign(find, { resolve: find });
+}`;
+
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = join(root, "build", "standalone");
 
@@ -93,6 +102,8 @@ function nothingBeside(): Plugin {
       build.onResolve({ filter: /^ref-napi$/ }, ({ resolveDir }) =>
         build.resolve("@2060.io/ref-napi", { kind: "require-call", resolveDir }),
       );
+      build.onResolve({ filter: /^(node:)?module$/ }, () => ({ path: "module", namespace: "inside" }));
+      build.onLoad({ filter: /.*/, namespace: "inside" }, () => ({ contents: NOTHING_OUTSIDE }));
       build.onResolve({ filter: /^node-gyp-build$/ }, ({ importer }) => {
         const name = Object.keys(ADDONS).find((part) => importer.includes(`/${part}/`));
         return name === undefined ? undefined : { path: name, namespace: "addon" };

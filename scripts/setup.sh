@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 compile=(gcc g++ make python3 libc6-dev liburing-dev libxxhash-dev)
 kernel=(linux-source-6.12 flex bison bc libelf-dev xz-utils)
 lab=(qemu-system-x86 util-linux)
-tests=(fio e2fsprogs dmsetup gddrescue strace linux-source-6.1 zsh fish mandoc jq pciutils)
+tests=(fio e2fsprogs dmsetup gddrescue strace linux-source-6.1 zsh fish mandoc jq pciutils debootstrap)
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]; }
 
