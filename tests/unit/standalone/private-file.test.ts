@@ -7,9 +7,13 @@ import { withPrivateFile } from "../../../standalone/private-file.ts";
 import { tempFolder } from "../temp.ts";
 
 const folder = tempFolder("private-file");
+/** Deno opens no files without a name, and has no part in the standalone program. */
+const inNode = process.versions.deno ? test.skip : test;
+if (process.versions.deno)
+  console.log("# skip: withPrivateFile(): it is for the standalone program, which is Node");
 const content = Buffer.from("some code");
 
-test("withPrivateFile() hands on a file that nobody else can open and that leaves nothing behind", () => {
+inNode("withPrivateFile() hands on a file that nobody else can open and that leaves nothing behind", () => {
   const [text, mode, links] = withPrivateFile(
     "x",
     content,
@@ -28,12 +32,12 @@ test("withPrivateFile() hands on a file that nobody else can open and that leave
   assert.equal(readdirSync(folder), []);
 });
 
-test("withPrivateFile() gives every file a path of its own", () => {
+inNode("withPrivateFile() gives every file a path of its own", () => {
   const paths = ["a", "b"].map((name) => withPrivateFile(name, content, (path) => path, [folder]));
   assert.is.not(paths[0], paths[1]);
 });
 
-test("withPrivateFile() goes on to the next folder where one is missing or will not do", () => {
+inNode("withPrivateFile() goes on to the next folder where one is missing or will not do", () => {
   const other = mkdtempSync(join(folder, "other-"));
   const tried: number[] = [];
   const answer = withPrivateFile(
@@ -50,7 +54,7 @@ test("withPrivateFile() goes on to the next folder where one is missing or will 
   assert.equal(tried, [9, 9]);
 });
 
-test("withPrivateFile() says what was wrong with each folder", () => {
+inNode("withPrivateFile() says what was wrong with each folder", () => {
   const [missing, noexec] = [join(folder, "missing"), folder];
   const refuse = (path: string) => {
     throw new Error(`${path}: failed to map segment`);
