@@ -25,7 +25,7 @@ coverage() {
 		profiles+=("$build/covered/$name.raw")
 	done
 	llvm-profdata merge -o "$build/covered/all" "${profiles[@]}"
-	llvm-cov report -ignore-filename-regex='/(tests|fuzz)/|^[^/]*$' -instr-profile "$build/covered/all" "${objects[@]}" ../../c-helpers/*.c
+	llvm-cov report -ignore-filename-regex='(/c|/fuzz)/[^/]*$' -instr-profile "$build/covered/all" "${objects[@]}" ../../c-helpers/*.c
 }
 
 if [ "${1:-}" = --coverage ]; then
