@@ -287,6 +287,24 @@ static void run_fallocate(struct input *input)
 	CHECK(ret <= 0 && ret != -EINTR);
 }
 
+static void run_pread(struct input *input)
+{
+	const uint64_t length = take_below(input, 4096), offset = take_chance(input, 80)
+		? take_below(input, FILE_BYTES) : take_number(input);
+	uint8_t *bytes = make_array(length, 1);
+	int64_t ret;
+
+	fate = input;
+	was_short = false;
+	ret = p2p_pread(take_chance(input, 5) ? -1 : file, bytes, length, offset);
+	fate = NULL;
+	CHECK(ret <= (int64_t)length && ret != -EINTR && ret >= -4095);
+	if (ret > 0)
+		CHECK(!memcmp(bytes, pristine + offset, (size_t)ret));
+	CHECK(p2p_fdatasync(take_chance(input, 50) ? file : -1) <= 0);
+	free(bytes);
+}
+
 static void run_prefault(struct input *input)
 {
 	const uint64_t pages = take_below(input, 24), page = 4096;
@@ -427,6 +445,7 @@ static const struct target targets[] = {
 	{ "nvme-copy", run_nvme_copy },
 	{ "hash", run_hash },
 	{ "fallocate", run_fallocate },
+	{ "pread", run_pread },
 	{ "prefault", run_prefault },
 	{ "memory", run_memory },
 	{ "registers", run_registers },

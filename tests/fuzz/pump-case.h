@@ -33,6 +33,7 @@ struct pump_case {
 	struct p2p_pump_error *errors;
 	uint64_t *slots;
 	uint8_t *bitmap, *bitmap_before;
+	uint8_t *cpus;
 	uint8_t *memory;	/* of the slots, each between canaries */
 	size_t memory_bytes;
 	bool is_spoiled;
@@ -112,6 +113,31 @@ static inline void make_compare(struct input *input, struct p2p_pump_job *job)
 	job->nvme[P2P_COMPARE].max_bytes = (uint32_t)(1 + take_below(input, 64)) * job->nvme[P2P_COMPARE].lba_bytes;
 }
 
+/* Reads or writes as NVMe commands, which a file refuses; devices in memory do not tell them apart. */
+static inline void make_commands(struct input *input, struct p2p_pump_job *job)
+{
+	const enum p2p_direction direction = take_chance(input, 50) ? P2P_READ : P2P_WRITE;
+
+	if (take_chance(input, 90))
+		return;
+	job->nvme[direction] = (struct p2p_namespace){
+		.fd = direction == P2P_READ ? job->src_fd : job->dst_fd,
+		.nsid = 1,
+		.lba_bytes = 512,
+		.base = take_below(input, 5) * 512,
+		.max_bytes = job->chunk_bytes + (uint32_t)take_below(input, 8) * 512,
+	};
+}
+
+static inline void make_cpus(struct input *input, struct pump_case *test)
+{
+	test->job.cpu_bytes = take_chance(input, 10) ? take_below(input, 256) : 0;
+	test->cpus = make_array(test->job.cpu_bytes, 1);
+	for (uint64_t i = 0; i < test->job.cpu_bytes; i++)
+		test->cpus[i] = (uint8_t)take_bytes(input, 1);
+	test->job.cpus = address_of(test->cpus);
+}
+
 /* One thing that a sound job never has; some numbers happen to be sound after all. */
 static inline void spoil(struct input *input, struct pump_case *test)
 {
@@ -119,7 +145,7 @@ static inline void spoil(struct input *input, struct pump_case *test)
 	const uint64_t number = take_number(input);
 
 	test->is_spoiled = true;
-	switch (take_below(input, 18)) {
+	switch (take_below(input, 20)) {
 	case 0: job->abi = (uint32_t)number; break;
 	case 1: job->flags = (uint32_t)number; break;
 	case 2: job->src_fd = -1 - (int32_t)(number & INT32_MAX); break;
@@ -137,7 +163,9 @@ static inline void spoil(struct input *input, struct pump_case *test)
 	case 14: job->stages = (uint32_t)number; break;
 	case 15: job->io_priority = (uint32_t)number | 1u << 16; break;
 	case 16: job->reserved = (uint32_t)number; break;
-	case 17:
+	case 17: job->cpus = job->cpu_bytes ? 0 : job->cpus; break;
+	case 18: (&job->nvme[take_below(input, P2P_DIRECTIONS)].nsid)[number % 2] = take_number(input) & UINT32_MAX; break;
+	case 19:
 		if (job->extent_count)
 			(&test->extents->src_offset)[number % (3 * job->extent_count)] = take_number(input);
 		break;
@@ -164,6 +192,8 @@ static inline void case_open(struct input *input, struct pump_case *test, uint64
 	make_bitmap(input, test);
 	make_slots(test);
 	make_compare(input, &test->job);
+	make_commands(input, &test->job);
+	make_cpus(input, test);
 	test->status = make_array(1, sizeof(*test->status));
 	test->errors = make_array(test->job.error_capacity, sizeof(*test->errors));
 	test->job.status = address_of(test->status);
@@ -181,6 +211,7 @@ static inline void case_close(struct pump_case *test)
 	free(test->status);
 	free(test->bitmap);
 	free(test->bitmap_before);
+	free(test->cpus);
 }
 
 static inline bool has_bit(const uint8_t *bitmap, uint64_t bit)
