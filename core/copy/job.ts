@@ -46,7 +46,6 @@ export async function runJob(env: CopyEnvironment, plan: CopyPlan, hooks: CopyHo
     const bench: Bench = { env, plan, route, files, hooks, tally: new Tally() };
     try {
       checkOpened(env, files, plan.src, plan.dst);
-      const moving = performance.now();
       const outcome = await withTimeLimit(bench, () => transfer(bench));
       return makeReceipt({
         ...{ ...plan, ...outcome, route },
@@ -54,7 +53,7 @@ export async function runJob(env: CopyEnvironment, plan: CopyPlan, hooks: CopyHo
         chunkBytes: plan.request.chunkBytes,
         progress: bench.tally.total(),
         elapsedMs: Math.round(performance.now() - started),
-        transferMs: Math.round(outcome.durableAt - moving),
+        transferMs: Math.round(outcome.durableAt - outcome.movingAt),
         nativeCalls: env.native.nativeCalls() - callsBefore,
       });
     } finally {
@@ -87,6 +86,7 @@ async function transfer(bench: Bench) {
   const before = done();
   const comparer: Comparer = plan.request.verify ? openComparer(bench) : { reason: null };
   const keeper = await beforeFirstByte(bench, layout);
+  const movingAt = performance.now();
   try {
     const holes = layout.holes.length > 0 ? await makeHoles(bench, layout) : "left";
     if (holes === undefined) {
@@ -106,7 +106,10 @@ async function transfer(bench: Bench) {
     });
     const sparse = { method: layout.method, holeBytes: sumBytes(layout.holes), made: holes };
     const bytesBefore = sumBytes(before);
-    return { durableAt, queueDepth, sourceChanged, verification, bytesBefore, badRanges, mapfile, sparse };
+    return {
+      ...{ movingAt, durableAt, queueDepth, sourceChanged },
+      ...{ verification, bytesBefore, badRanges, mapfile, sparse },
+    };
   } catch (error) {
     const conclusion = await conclude(error, keeper, bench.hooks);
     await writeMapfile(plan, done(), [], "untried").catch((problem: unknown) => {
