@@ -1,47 +1,19 @@
 // SPDX-License-Identifier: MIT
-// What a copy costs: CPU time and system calls against fio reading the same bytes and writing them, and what changes
-// with the length. CPU time is user and system time of whole processes, all threads. The copy's own is what 8 GiB
-// take more than 512 MiB, so that the start of a program is in neither.
+// What CPU time a copy costs, against fio reading the same bytes and writing them, and what changes with the length.
+// CPU time is user and system time of whole processes, all threads. The copy's own is what 8 GiB take more than
+// 512 MiB, so that the start of a program is in neither.
 import type { Figure } from "./figures.ts";
-import {
-  ALLOCATE,
-  inGuest,
-  measured,
-  measuredCopy,
-  p2pdma,
-  type Shell,
-  systemCalls,
-  type Usage,
-} from "./programs.ts";
+import { inGuest, measured, measuredCopy, type Shell, type Usage } from "./programs.ts";
+import { copyWords, DEPTH, fio, GIB, MIB, TUNED } from "./same-bytes.ts";
 import { inTurns, median, ratioOf, withSpread } from "./statistics.ts";
 
-const CHUNK_BYTES = 128 << 10;
-const DEPTH = 8;
 const ROUNDS = 3;
-const MIB = 2 ** 20;
-const GIB = 2 ** 30;
 const SHORT_BYTES = 512 * MIB;
 const LONG_BYTES = 8 * GIB;
-/** Under strace every call takes long, so these are shorter. */
-const TRACED_BYTES = [128 * MIB, 640 * MIB] as const;
-
-/** Each setting that makes fio cheaper. */
-const TUNED = `--registerfiles --gtod_reduce=1 --iodepth_batch_submit=${DEPTH} --iodepth_batch_complete_min=1 --iodepth_batch_complete_max=${DEPTH}`;
 
 export async function cost(): Promise<Figure[]> {
-  return inGuest({ topology: "fast" }, async (shell) => [
-    ...(await timeAndMemory(shell)),
-    ...(await calls(shell)),
-  ]);
+  return inGuest({ topology: "fast" }, timeAndMemory);
 }
-
-const copyWords = (lengthBytes: number) =>
-  `--via p2p --chunk ${CHUNK_BYTES} --depth ${DEPTH} --length ${lengthBytes} /dev/lab/A /dev/lab/B`;
-
-const fio = (direction: "read" | "write", lengthBytes: number, more = "") =>
-  `fio --name=one --filename=/dev/lab/${direction === "read" ? "A" : "B"} --rw=${direction} --bs=${CHUNK_BYTES} ` +
-  `--iodepth=${DEPTH} --direct=1 --ioengine=io_uring --mem=mmapshared:${ALLOCATE} --size=${lengthBytes} ${more} ` +
-  `--output=/dev/null`;
 
 interface Sample {
   readonly cpuMs: number;
@@ -157,46 +129,4 @@ function compareLengths(
   const [few, many] = [short.map(of), long.map(of)];
   const detail = `${withSpread(many, 1)} to ${withSpread(few, 1)} ${unit}`;
   return { name, value: median(many) / median(few), required: { near }, detail };
-}
-
-/** What half a GiB more takes, so that the start of a program is not in it. */
-async function callsPerGiB(shell: Shell, command: (lengthBytes: number) => string): Promise<number> {
-  const [short, long] = TRACED_BYTES;
-  const fewer = await systemCalls(shell, command(short));
-  const more = await systemCalls(shell, command(long));
-  return ((more - fewer) / (long - short)) * GIB;
-}
-
-async function calls(shell: Shell): Promise<Figure[]> {
-  const ours = await callsPerGiB(shell, (length) => `${p2pdma} copy --allow-write ${copyWords(length)}`);
-  const fioOf = async (more?: string) =>
-    (await callsPerGiB(shell, (length) => fio("read", length, more))) +
-    (await callsPerGiB(shell, (length) => fio("write", length, more)));
-  const theirs = await fioOf();
-  const tuned = await fioOf(TUNED);
-  const { receipt } = await measuredCopy(shell, copyWords(2 * GIB));
-  const enters = Number(receipt.counters.ioUringEnters) / 2;
-  console.log(
-    `system calls per GiB (strace -c): p2pdma ${ours.toFixed(0)} (untraced: ${enters} io_uring_enter), ` +
-      `fio ${theirs.toFixed(0)}, fio tuned ${tuned.toFixed(0)}`,
-  );
-  const name = `system calls per GiB, 128 KiB, depth ${DEPTH}: to fio's`;
-  return [
-    {
-      name,
-      value: ours / theirs,
-      required: { atMost: 0.5 },
-      detail: `${ours.toFixed(0)} to ${theirs.toFixed(0)}`,
-    },
-    {
-      name: "  io_uring_enter calls without strace, to fio's system calls with",
-      value: enters / theirs,
-      detail: `${enters.toFixed(0)} to ${theirs.toFixed(0)}`,
-    },
-    {
-      name: "  the same to fio with every saving switched on",
-      value: ours / tuned,
-      detail: `${ours.toFixed(0)} to ${tuned.toFixed(0)}`,
-    },
-  ];
 }

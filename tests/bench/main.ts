@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Measures p2pdma beside the programs that it is to be compared with, and holds the ratios against what they have to
 // be. `npm run bench` runs everything, `npm run bench -- PART...` some of it. Exit code 1: a figure was missed.
+import { calls } from "./calls.ts";
 import { cost } from "./cost.ts";
 import { doingLess } from "./doing-less.ts";
 import { type Figure, isMet, renderFigures } from "./figures.ts";
@@ -15,6 +16,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   latency,
   threads,
   cost,
+  calls,
   pairs,
   host,
   "start-up": startUp,
