@@ -28,27 +28,41 @@ async function measure(shell: Shell): Promise<Figure[]> {
       },
     ]),
   );
+  const fioReads = Object.fromEntries(
+    CASES.map(({ depth }) => [
+      `fio, depth ${depth}`,
+      async () => (await fio(shell, "read", "/dev/lab/A", depth)).read.bw_bytes / 1e6,
+    ]),
+  );
   const results = await inTurns(ROUNDS, {
-    read: async () => (await alone(shell, "read", "/dev/lab/A")).read.lat_ns.mean / 1e6,
-    write: async () => (await alone(shell, "write", "/dev/lab/B")).write.lat_ns.mean / 1e6,
+    read: async () => (await fio(shell, "read", "/dev/lab/A", 1)).read.lat_ns.mean / 1e6,
+    write: async () => (await fio(shell, "write", "/dev/lab/B", 1)).write.lat_ns.mean / 1e6,
     ...copies,
+    ...fioReads,
   });
   const { read = [], write = [] } = results;
   console.log(
     `one request of 128 KiB alone (fio): read ${withSpread(read, 2)} ms, write ${withSpread(write, 2)} ms`,
   );
-  return CASES.map(({ depth, atLeast }) => {
-    const speeds = results[`depth ${depth}`] ?? [];
-    const bounds = read.map((ms, round) => (depth * CHUNK_BYTES) / (ms + (write[round] ?? Number.NaN)) / 1e3);
-    const detail = `${withSpread(speeds, 1)} of ${median(bounds).toFixed(1)} MB/s`;
+  const share = (speeds: readonly number[] = [], bound: number) => ({
+    value: median(speeds) / bound,
+    detail: `${withSpread(speeds, 1)} of ${bound.toFixed(1)} MB/s`,
+  });
+  return CASES.flatMap(({ depth, atLeast }) => {
+    const bound = (ms: number) => (depth * CHUNK_BYTES) / ms / 1e3;
+    const copied = share(results[`depth ${depth}`], bound(median(read) + median(write)));
+    const justRead = share(results[`fio, depth ${depth}`], bound(median(read)));
     const name = `copy at 10 ms a command, 128 KiB, depth ${depth}: share of the bound`;
-    return { name, value: median(speeds) / median(bounds), required: { atLeast }, detail };
+    return [
+      { name, required: { atLeast }, ...copied },
+      { name: `  fio only reading, depth ${depth}: share of depth x chunk / t_read`, ...justRead },
+    ];
   });
 }
 
-async function alone(shell: Shell, direction: "read" | "write", device: string) {
+async function fio(shell: Shell, direction: "read" | "write", device: string, depth: number) {
   const stdout = await shell.run(
-    `fio --name=alone --filename=${device} --rw=${direction} --bs=${CHUNK_BYTES} --iodepth=1 --direct=1 ` +
+    `fio --name=one --filename=${device} --rw=${direction} --bs=${CHUNK_BYTES} --iodepth=${depth} --direct=1 ` +
       `--ioengine=io_uring --mem=mmapshared:${ALLOCATE} --time_based --runtime=3 --ramp_time=1 --output-format=json`,
   );
   const [job] = parseFio(stdout);
