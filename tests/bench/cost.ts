@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// What CPU time a copy costs, against fio reading the same bytes and writing them, and what changes with the length.
-// CPU time is user and system time of whole processes, all threads. The copy's own is what 8 GiB take more than
-// 512 MiB, so that the start of a program is in neither.
+// What CPU time a copy costs, against fio reading the same bytes and writing them: user and system time of whole
+// processes, all threads. The copy's own is what 8 GiB take more than 512 MiB, so that the start of a program is in
+// neither.
 import type { Figure } from "./figures.ts";
 import { inGuest, measured, measuredCopy, type Shell, type Usage } from "./programs.ts";
 import { copyWords, DEPTH, fio, GIB, MIB, TUNED } from "./same-bytes.ts";
-import { inTurns, median, ratioOf, withSpread } from "./statistics.ts";
+import { inTurns, ratioOf, withSpread } from "./statistics.ts";
 
 const ROUNDS = 3;
 const SHORT_BYTES = 512 * MIB;
@@ -17,24 +17,20 @@ export async function cost(): Promise<Figure[]> {
 
 interface Sample {
   readonly cpuMs: number;
-  readonly residentBytes: number;
-  readonly msPerGiB: number;
 }
 
 const cpuMs = ({ userMs, systemMs }: Usage) => userMs + systemMs;
 
 async function copySample(shell: Shell, lengthBytes: number): Promise<Sample> {
-  const { receipt, usage } = await measuredCopy(shell, copyWords(lengthBytes));
-  const msPerGiB = receipt.transferMs / (lengthBytes / GIB);
-  return { cpuMs: cpuMs(usage), residentBytes: usage.maxResidentBytes, msPerGiB };
+  const { usage } = await measuredCopy(shell, copyWords(lengthBytes));
+  return { cpuMs: cpuMs(usage) };
 }
 
 /** Reads, then writes, as two programs. */
 async function fioSample(shell: Shell, lengthBytes: number, more?: string): Promise<Sample> {
   const read = (await measured(shell, fio("read", lengthBytes, more))).usage;
   const write = (await measured(shell, fio("write", lengthBytes, more))).usage;
-  const msPerGiB = (read.wallMs + write.wallMs) / (lengthBytes / GIB);
-  return { cpuMs: cpuMs(read) + cpuMs(write), residentBytes: read.maxResidentBytes, msPerGiB };
+  return { cpuMs: cpuMs(read) + cpuMs(write) };
 }
 
 /** Of the copy alone, and of the whole program with a long copy; per GiB. */
@@ -51,7 +47,6 @@ async function timeAndMemory(shell: Shell): Promise<Figure[]> {
   await fioSample(shell, SHORT_BYTES);
   const {
     short = [],
-    shortAgain = [],
     long = [],
     fioShort = [],
     fioLong = [],
@@ -62,7 +57,6 @@ async function timeAndMemory(shell: Shell): Promise<Figure[]> {
     fioShort: () => fioSample(shell, SHORT_BYTES),
     long: () => copySample(shell, LONG_BYTES),
     fioLong: () => fioSample(shell, LONG_BYTES),
-    shortAgain: () => copySample(shell, SHORT_BYTES),
     tunedShort: () => fioSample(shell, SHORT_BYTES, TUNED),
     tunedLong: () => fioSample(shell, LONG_BYTES, TUNED),
   });
@@ -81,7 +75,6 @@ async function timeAndMemory(shell: Shell): Promise<Figure[]> {
   }
   const versus = (a: readonly number[], b: readonly number[]) =>
     `${withSpread(a, 0)} to ${withSpread(b, 0)} ms`;
-  const shorts = [...short, ...shortAgain];
   return [
     {
       name: `CPU time per GiB, 128 KiB, depth ${DEPTH}: to fio's`,
@@ -99,34 +92,5 @@ async function timeAndMemory(shell: Shell): Promise<Figure[]> {
       value: ratioOf(ours.whole, theirs.whole),
       detail: versus(ours.whole, theirs.whole),
     },
-    compareLengths(
-      "time per byte, 8 GiB to 512 MiB",
-      0.05,
-      "ms/GiB",
-      shorts,
-      long,
-      ({ msPerGiB }) => msPerGiB,
-    ),
-    compareLengths(
-      "peak memory, 8 GiB to 512 MiB",
-      0.02,
-      "MiB",
-      shorts,
-      long,
-      (sample) => sample.residentBytes / MIB,
-    ),
   ];
-}
-
-function compareLengths(
-  name: string,
-  near: number,
-  unit: string,
-  short: readonly Sample[],
-  long: readonly Sample[],
-  of: (sample: Sample) => number,
-): Figure {
-  const [few, many] = [short.map(of), long.map(of)];
-  const detail = `${withSpread(many, 1)} to ${withSpread(few, 1)} ${unit}`;
-  return { name, value: median(many) / median(few), required: { near }, detail };
 }

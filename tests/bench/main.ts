@@ -7,6 +7,7 @@ import { doingLess } from "./doing-less.ts";
 import { type Figure, isMet, renderFigures } from "./figures.ts";
 import { host } from "./host.ts";
 import { latency } from "./latency.ts";
+import { lengths } from "./lengths.ts";
 import { pairs } from "./pairs.ts";
 import { buildPrograms } from "./programs.ts";
 import { startUp } from "./start-up.ts";
@@ -17,6 +18,7 @@ const PARTS: Readonly<Record<string, () => Promise<Figure[]>>> = {
   threads,
   cost,
   calls,
+  lengths,
   pairs,
   host,
   "start-up": startUp,

@@ -10,7 +10,7 @@ const PAIRS = [
   ["E", "F"],
   ["G", "H"],
 ] as const;
-const ROUNDS = 3;
+const ROUNDS = 5;
 const ALONE_BYTES = 6 * 2 ** 30;
 const EACH_BYTES = 3 * 2 ** 30;
 
