@@ -45,6 +45,15 @@ for (const engine of ["uring", "sync"]) {
   });
 }
 
+test("deno task start migrate runs its copies in Deno", () => {
+  const plan = join(folder, "plan.yaml");
+  writeFileSync(join(folder, "from"), "content");
+  writeFileSync(plan, `version: 1\npairs: [{ name: x, from: ${folder}/from, to: ${folder}/to, via: ram }]\n`);
+  const { status, stderr } = deno("task", "start", "migrate", plan);
+  assert.is(status, 0, stderr);
+  assert.is(readFileSync(join(folder, "to"), "utf8"), "content");
+});
+
 test("without permission for /sys it says so, and does not say that there are no devices", () => {
   const { status, stdout, stderr } = deno(
     "run",
