@@ -16,6 +16,13 @@
 #include "slot.h"
 
 #define MAX_WAIT_NS	(50u * 1000 * 1000) /* so soon are the caller's fields heard */
+/*
+ * With so much time for each completion of a round there is time for a system
+ * call each, too. Devices that answer all slots at once get the first requests
+ * of the next round that much earlier, and the slots come apart; together, each
+ * would wait until all are made ready.
+ */
+#define EAGER_NS	(150u * 1000)
 #define MAX_WAIT_ERRORS	1000	/* failed waits in a row, about a millisecond apart */
 
 static void measure(struct p2p_pump *pump, const struct p2p_slot *slot)
@@ -83,6 +90,7 @@ static int wait(struct p2p_pump *pump)
 static int run(struct p2p_pump *pump)
 {
 	int failures = 0, broken = 0;
+	uint64_t before;
 
 	pump->now = p2p_now();
 	pump->bucket.filled_at = pump->now;
@@ -94,8 +102,10 @@ static int run(struct p2p_pump *pump)
 		p2p_slots_start(pump);
 		if (!pump->in_flight && !pump->waiting && !pump->held_ns)
 			break;
+		before = pump->now;
 		count = wait(pump);
 		pump->now = p2p_now();
+		pump->eager = count > 1 && pump->now - before > (uint64_t)count * EAGER_NS;
 		read_cancel(pump);
 		if (count >= 0) {
 			failures = 0;

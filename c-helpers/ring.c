@@ -215,6 +215,15 @@ void p2p_ring_queue(struct p2p_ring *ring, const struct p2p_request *request)
 		queue_transfer(ring, request);
 }
 
+void p2p_ring_submit(struct p2p_ring *ring)
+{
+	if (!io_uring_sq_ready(&ring->uring))
+		return;
+	/* An error comes back at the next wait, should it last. */
+	io_uring_submit(&ring->uring);
+	p2p_status_add(&ring->status->enters, 1);
+}
+
 /* Return: false for a compare that has to be made again, by ioctl. */
 static bool take(struct p2p_ring *ring, const struct io_uring_cqe *cqe,
 		 struct p2p_completion *completion)

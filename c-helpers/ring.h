@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * All that the pump wants from io_uring, and nothing else of it: a test puts
- * another implementation of these four functions in its place.
+ * another implementation of these functions in its place.
  */
 #ifndef P2P_RING_H
 #define P2P_RING_H
@@ -36,6 +36,9 @@ void p2p_ring_close(struct p2p_ring *ring);
 
 /* Queues a request; at most one per slot is queued or with the kernel. */
 void p2p_ring_queue(struct p2p_ring *ring, const struct p2p_request *request);
+
+/* Submits what is queued and does not wait. What the kernel has no room for stays queued. */
+void p2p_ring_submit(struct p2p_ring *ring);
 
 /*
  * Submits what is queued and waits, @wait_ns at most, until at least one

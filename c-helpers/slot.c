@@ -46,6 +46,8 @@ void p2p_slot_submit(struct p2p_pump *pump, struct p2p_slot *slot)
 		return;
 	}
 	slot->submitted_at = pump->now;
+	if (pump->eager)
+		p2p_ring_submit(pump->ring);
 	p2p_ring_queue(pump->ring, &request);
 	p2p_set_in_flight(pump, pump->in_flight + 1);
 }

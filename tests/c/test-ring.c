@@ -346,6 +346,31 @@ static void compares_by_ioctl_where_the_ring_cannot(void)
 	close_zeros(&fixture);
 }
 
+static void submits_without_waiting(void)
+{
+	struct p2p_completion completions[3];
+	struct fixture fixture;
+	struct p2p_ring *ring;
+
+	open_zeros(&fixture);
+	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
+	p2p_ring_submit(ring);
+	CHECK_EQ(fixture.status.enters, 0);
+	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ, 0 });
+	p2p_ring_submit(ring);
+	p2p_ring_submit(ring);
+	CHECK_EQ(fixture.status.enters, 1);
+	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[1], 0, 4096, 1, P2P_READ, 0 });
+	for (int seen = 0; seen < 2;) {
+		int count = p2p_ring_wait(ring, WAIT_NS, completions);
+
+		MUST(count > 0);
+		seen += count;
+	}
+	p2p_ring_close(ring);
+	close_zeros(&fixture);
+}
+
 static void ask_for_commands(struct fixture *fixture)
 {
 	for (int i = P2P_READ; i <= P2P_WRITE; i++)
@@ -438,6 +463,7 @@ int main(void)
 		  compares_by_ioctl_where_the_ring_cannot },
 		{ "p2p_ring_queue() reads and writes by command", reads_and_writes_by_command },
 		{ "p2p_ring_queue() has no other way for commands", has_no_other_way_for_commands },
+		{ "p2p_ring_submit() submits without waiting", submits_without_waiting },
 		{ "p2p_ring_queue() passes the priority on", passes_the_priority_on },
 		{ "p2p_ring_wait() comes back from a wait in vain", waits_in_vain },
 	};
