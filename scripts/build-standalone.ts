@@ -45,7 +45,8 @@ await main();
 async function main(): Promise<void> {
   mkdirSync(join(out, "native"), { recursive: true });
   const node = tool("node");
-  await bundle(join(out, "bundle.cjs"));
+  const packages = await bundle(join(out, "bundle.cjs"));
+  writeFileSync(join(out, "LICENSES.txt"), licences(node, packages));
   const assets = { ...nativeAssets(), ...dataAssets(), "bundle.cjs": join(out, "bundle.cjs") };
   const [config, blob] = [join(out, "application.json"), join(out, "application.blob")];
   writeFileSync(
@@ -65,8 +66,11 @@ async function main(): Promise<void> {
   await inject(node, blob, join(out, "p2pdma"));
 }
 
-async function bundle(outfile: string): Promise<void> {
-  const { warnings } = await build({
+/** Answers the folders of the packages that went in. */
+async function bundle(outfile: string): Promise<string[]> {
+  const { warnings, metafile } = await build({
+    absWorkingDir: root,
+    metafile: true,
     entryPoints: [join(root, "cli", "main.ts")],
     outfile,
     bundle: true,
@@ -83,6 +87,29 @@ async function bundle(outfile: string): Promise<void> {
   });
   // Such as import.meta, which a script does not have.
   if (warnings.length > 0) throw new Error("the bundle has warnings");
+  const folders = Object.keys(metafile.inputs).map(
+    (path) => /^node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0],
+  );
+  return [...new Set(folders)].filter((folder) => folder !== undefined).sort();
+}
+
+/** What the authors of all its parts want to be handed on with it. */
+function licences(node: string, packages: readonly string[]): string {
+  const ofPackage = packages.flatMap((folder) =>
+    readdirSync(join(root, folder))
+      .filter((name) => /^(licen[cs]e|copying|notice)/i.test(name))
+      .map((name) => [folder.replace("node_modules/", ""), join(root, folder, name)] as const),
+  );
+  const texts = [
+    ["p2pdma", join(root, "LICENSE")],
+    ["its kernel patches, which are no part of the program", join(root, "kernel-series", "COPYING")],
+    ["Node.js", join(node, "..", "..", "LICENSE")],
+    ...ofPackage,
+    ["libffi", join(root, "node_modules/ffi-napi/deps/libffi/LICENSE")],
+    ["liburing", "/usr/share/doc/liburing-dev/copyright"],
+    ["xxHash", "/usr/share/doc/libxxhash-dev/copyright"],
+  ] as const;
+  return texts.map(([name, path]) => `=== ${name}\n\n${readFileSync(path, "utf8").trim()}\n`).join("\n");
 }
 
 /** Leads the modules that look for files to those that need none. */
@@ -155,8 +182,12 @@ function dataAssets(): Assets {
 async function inject(node: string, blob: string, program: string): Promise<void> {
   const draft = `${program}.new`;
   run("strip", ["-o", draft, node]);
+  // It warns of notes in Node that have no name.
+  const { warn } = console;
+  console.warn = () => {};
   const { inject } = createRequire(import.meta.url)(tool("postject"));
   await inject(draft, "NODE_SEA_BLOB", readFileSync(blob), { sentinelFuse: FUSE });
+  console.warn = warn;
   renameSync(draft, program);
 }
 

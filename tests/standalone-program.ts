@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { cacheRoot } from "../kernel-series/folders.ts";
 
@@ -10,11 +10,9 @@ const root = join(import.meta.dirname, "..");
 export function standaloneProgram(): string {
   const program = join(root, "build", "standalone", "p2pdma");
   const modified = (path: string) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const newest = Math.max(
-    ...["dist/bundle.cjs", "dist/libp2pdma.so", "scripts/build-standalone.ts"].map((path) =>
-      modified(join(root, path)),
-    ),
-  );
+  const sources = readdirSync(join(root, "standalone")).map((name) => `standalone/${name}`);
+  const parts = ["dist/bundle.cjs", "dist/libp2pdma.so", "scripts/build-standalone.ts", ...sources];
+  const newest = Math.max(...parts.map((path) => modified(join(root, path))));
   if (modified(program) <= newest) {
     const script = join(root, "scripts", "build-standalone.ts");
     execFileSync(process.execPath, ["--import", "tsx", script], { cwd: root, stdio: "ignore" });
