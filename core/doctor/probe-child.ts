@@ -7,7 +7,7 @@ import { type StagingBuffer, stageInP2pmem } from "../p2pmem/staging.ts";
 import type { SystemView } from "../sysfs.ts";
 import type { Outcome, Probe, ProbeResult } from "./probe.ts";
 
-/** What the child tells its parent, a line each: which probe begins, and how it ended. */
+/** What the child tells its parent, a line each: which one's read begins, and how it ended. */
 export type ProbeMessage =
   | { readonly begins: number }
   | ({ readonly ended: number } & Pick<ProbeResult, "outcome" | "code" | "isFragmented">);
@@ -27,22 +27,25 @@ export function makeProbes(
 ): void {
   const providers = listProviders(view);
   for (const [index, probe] of probes.entries()) {
-    tell({ begins: index });
     const provider = findProvider(providers, probe.provider);
     const isFragmented = provider ? isInPieces(native, provider) : false;
-    tell({ ended: index, isFragmented, ...makeProbe(native, provider, probe) });
+    const outcome = makeProbe(native, provider, probe, () => tell({ begins: index }));
+    tell({ ended: index, isFragmented, ...outcome });
   }
 }
 
+/** @param begin called when the memory is there: only the drive may be late from then on */
 function makeProbe(
   native: Native,
   provider: Provider | undefined,
   { path, lengthBytes }: Probe,
+  begin: () => void,
 ): { outcome: Outcome; code: string | undefined } {
   if (!provider) return { outcome: "failed", code: "ENODEV" };
   try {
     const staging = stageInP2pmem(native, provider, lengthBytes, 1);
     try {
+      begin();
       readBlock(native, staging, path);
       return { outcome: "moved", code: undefined };
     } finally {

@@ -121,6 +121,22 @@ test("makeProbes() tells success, refusal and failure apart", () => {
   ]);
 });
 
+test("makeProbes() has the memory before the drive's time begins", () => {
+  const steps: string[] = [];
+  const kernel = fakeKernel(undefined) as unknown as Record<string, (...args: unknown[]) => unknown>;
+  const watched = new Proxy(kernel, {
+    get: (target, name: string) => {
+      steps.push(name);
+      return target[name];
+    },
+  }) as unknown as Native;
+  const one: Probe = { provider: A as Bdf, client: B as Bdf, path: "/dev/nvme1n1", lengthBytes: 4096 };
+  makeProbes(server(), watched, [one], (message) => steps.push("begins" in message ? "begins" : "ended"));
+  const after = steps.slice(steps.indexOf("begins"));
+  assert.equal(after, ["begins", "open", "readFully", "close", "ended"]);
+  assert.ok(steps.indexOf("mapShared") < steps.indexOf("begins"), steps.join());
+});
+
 test("makeProbes() notices memory in pieces, and memory that is none of the provider's", () => {
   assert.equal(ended(fakeKernel(undefined, 1 << 20)), ["moved", undefined, true]);
   const elsewhere = { ...fakeKernel(undefined), pageFrames: () => [1n] } as unknown as Native;
