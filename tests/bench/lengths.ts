@@ -15,7 +15,7 @@ interface Sample {
 }
 
 export async function lengths(): Promise<Figure[]> {
-  const { times, memory } = await compare(10_000_000, 32, 2);
+  const { times, memory } = await compare(10_000_000, 32, 1);
   const atOnce = await compare(0, 8, 3);
   return [
     { name: "time per byte, 8 GiB to 512 MiB, 10 ms a command", required: { near: 0.05 }, ...times },
