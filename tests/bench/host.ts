@@ -26,10 +26,12 @@ interface Sample {
 
 export async function host(): Promise<Figure[]> {
   const directory = mkdtempSync(join(process.env.P2PDMA_BENCH_DIR ?? tmpdir(), "p2pdma-bench-"));
+  const clear = () => rmSync(directory, { recursive: true, force: true });
+  process.once("exit", clear);
   try {
     return await measure(directory);
   } finally {
-    rmSync(directory, { recursive: true });
+    clear();
   }
 }
 

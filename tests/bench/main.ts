@@ -32,6 +32,8 @@ if (unknown !== undefined) {
   process.exit(2);
 }
 
+// An end like any other, so that nothing is left behind.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 buildPrograms();
 const figures: Figure[] = [];
 for (const name of wanted) {
