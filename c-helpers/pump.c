@@ -17,10 +17,10 @@
 
 #define MAX_WAIT_NS	(50u * 1000 * 1000) /* so soon are the caller's fields heard */
 /*
- * With so much time for each completion of a round there is time for a system
- * call each, too. Devices that answer all slots at once get the first requests
- * of the next round that much earlier, and the slots come apart; together, each
- * would wait until all are made ready.
+ * With so much time for each completion of a round there is time for a few more
+ * system calls, too. Devices that answer all slots at once get the first
+ * requests of the next round that much earlier, and the slots come apart;
+ * together, each would wait until all are made ready.
  */
 #define EAGER_NS	(150u * 1000)
 #define MAX_WAIT_ERRORS	1000	/* failed waits in a row, about a millisecond apart */

@@ -215,9 +215,9 @@ void p2p_ring_queue(struct p2p_ring *ring, const struct p2p_request *request)
 		queue_transfer(ring, request);
 }
 
-void p2p_ring_submit(struct p2p_ring *ring)
+void p2p_ring_submit(struct p2p_ring *ring, uint32_t least)
 {
-	if (!io_uring_sq_ready(&ring->uring))
+	if (io_uring_sq_ready(&ring->uring) < least)
 		return;
 	/* An error comes back at the next wait, should it last. */
 	io_uring_submit(&ring->uring);

@@ -37,8 +37,11 @@ void p2p_ring_close(struct p2p_ring *ring);
 /* Queues a request; at most one per slot is queued or with the kernel. */
 void p2p_ring_queue(struct p2p_ring *ring, const struct p2p_request *request);
 
-/* Submits what is queued and does not wait. What the kernel has no room for stays queued. */
-void p2p_ring_submit(struct p2p_ring *ring);
+/*
+ * Submits what is queued, if it is @least requests or more, and does not wait.
+ * What the kernel has no room for stays queued.
+ */
+void p2p_ring_submit(struct p2p_ring *ring, uint32_t least);
 
 /*
  * Submits what is queued and waits, @wait_ns at most, until at least one

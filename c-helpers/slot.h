@@ -44,7 +44,7 @@ struct p2p_pump {
 	uint32_t in_flight;	/* requests queued or with the kernel */
 	uint32_t waiting;	/* slots with a wake_at */
 	uint32_t soft_errors;	/* of the completions being handled */
-	bool eager;		/* submit each request when the next one comes */
+	bool eager;		/* submit a few requests at a time, not all of a round */
 	bool stopping;		/* start no new chunk */
 	bool aborting;		/* submit nothing at all */
 	bool cancelled;		/* by the caller, who may have taken it back since */

@@ -81,10 +81,10 @@ static void start(const struct p2p_request *request)
 	world.length[request->slot] = request->length;
 }
 
-void p2p_ring_submit(struct p2p_ring *ring)
+void p2p_ring_submit(struct p2p_ring *ring, uint32_t least)
 {
 	(void)ring;
-	if (!world.queued_count)
+	if (world.queued_count < least || !world.queued_count)
 		return;
 	world.submits++;
 	world.now += world.queued_count * world.prepare_ns;
@@ -98,7 +98,7 @@ int p2p_ring_wait(struct p2p_ring *ring, uint64_t wait_ns, struct p2p_completion
 	uint64_t first;
 	int count = 0;
 
-	p2p_ring_submit(ring);
+	p2p_ring_submit(ring, 1);
 	first = world.now + wait_ns;
 	for (uint32_t i = 0; i < MOST_SLOTS; i++) {
 		if (world.done_at[i] && world.done_at[i] < first)

@@ -354,11 +354,13 @@ static void submits_without_waiting(void)
 
 	open_zeros(&fixture);
 	CHECK_EQ(p2p_ring_open(&fixture.job, &ring), 0);
-	p2p_ring_submit(ring);
+	p2p_ring_submit(ring, 1);
 	CHECK_EQ(fixture.status.enters, 0);
 	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[0], 0, 4096, 0, P2P_READ, 0 });
-	p2p_ring_submit(ring);
-	p2p_ring_submit(ring);
+	p2p_ring_submit(ring, 2);
+	CHECK_EQ(fixture.status.enters, 0);
+	p2p_ring_submit(ring, 1);
+	p2p_ring_submit(ring, 1);
 	CHECK_EQ(fixture.status.enters, 1);
 	p2p_ring_queue(ring, &(struct p2p_request){ fixture.slots[1], 0, 4096, 1, P2P_READ, 0 });
 	for (int seen = 0; seen < 2;) {
