@@ -29,10 +29,10 @@ const multipath = [
   ...["-device", "nvme-ns,drive=mpdisk,bus=mp,nsid=1"],
 ];
 
-/** Answers after three seconds, when nobody listens any more. */
+/** Answers after four seconds, when nobody listens any more. */
 const slow = [
   ...["-device", "pcie-root-port,id=slowroot,bus=pcie.0,addr=0x1d,chassis=41,slot=41"],
-  ...["-blockdev", "driver=null-co,node-name=slowdisk,size=1073741824,read-zeroes=on,latency-ns=3000000000"],
+  ...["-blockdev", "driver=null-co,node-name=slowdisk,size=1073741824,read-zeroes=on,latency-ns=4000000000"],
   ...["-device", "nvme,id=slow,bus=slowroot,serial=SLOW,drive=slowdisk,cmb_size_mb=4"],
 ];
 

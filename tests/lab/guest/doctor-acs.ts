@@ -15,7 +15,7 @@ function portAbove(bdf: string): string {
   return shell(`basename $(dirname $(readlink -f /sys/bus/pci/devices/${bdf}))`).trim();
 }
 
-const whole = doctor([]);
+const whole = await doctor([]);
 
 await check("a CMB of 1 MiB, which the kernel leaves out in silence", () => {
   expectFault(whole, "warn cmb-aligned", /its size is 1 MiB/, /firmware/, 0);
@@ -25,22 +25,24 @@ await check("a CMB that submission queues crowd", () => {
   expectFault(whole, "warn cmb-queues", /take 128 KiB of 2 MiB/, /nvme\.use_cmb_sqes=0/, 0);
 });
 
-await check("drives with blocks of 512 and of 4096 bytes", () => {
-  expectFault(doctor([a.path, b.path]), "warn alignment", /512 bytes.*of 4096/, /multiples of 4096/, 0);
+await check("drives with blocks of 512 and of 4096 bytes", async () => {
+  expectFault(await doctor([a.path, b.path]), "warn alignment", /512 bytes.*of 4096/, /multiples of 4096/, 0);
 });
 
-await check("a namespace behind native multipath", () => {
+await check("a namespace behind native multipath", async () => {
   const node = shell(`ls -d /sys/class/nvme/${head}/nvme*c*n1 | sed 's,.*/,,;s/c[0-9]*n/n/'`).trim();
-  const diagnosis = doctor([a.path, `/dev/${node}`]);
+  const diagnosis = await doctor([a.path, `/dev/${node}`]);
   expectFault(diagnosis, "fail multipath", /behind NVMe native multipath/, /nvme_core\.multipath=N/, 3);
 });
 
 await check("a drive that does not answer: doctor ends nevertheless", async () => {
   const name = shell("grep -ls SLOW /sys/class/nvme/nvme*/serial | sed 's,/serial,,;s,.*/,,'").trim();
   const path = `/dev/${name}n1`;
-  await until("it has been looked at for partitions", () => existsSync(path), 60);
+  await until("it is there", () => existsSync(path), 60);
+  // While the kernel looks for partitions, whoever opens it has to wait: that is no answer that fails to come.
+  shell(`blockdev --getsize64 ${path}`);
   const started = performance.now();
-  const diagnosis = doctor(["--probe", "--timeout", "1", path, path]);
+  const diagnosis = await doctor(["--probe", "--timeout", "2", path, path]);
   expectFault(
     diagnosis,
     "fail transfer-hangs",
@@ -53,18 +55,18 @@ await check("a drive that does not answer: doctor ends nevertheless", async () =
 
 let commands: readonly string[] = [];
 
-await check("redirection is found, with the least that has to change", () => {
+await check("redirection is found, with the least that has to change", async () => {
   const ports = [portAbove(a.bdf), portAbove(b.bdf)];
   for (const port of ports) shell(`setpci -s ${port} ECAP_ACS+6.w=${REDIRECT}`);
-  const diagnosis = doctor([a.path, b.path]);
+  const diagnosis = await doctor([a.path, b.path]);
   const listed = new RegExp(`pci=disable_acs_redir=(${ports.join(";")}|${ports.toReversed().join(";")})\n`);
   expectFault(diagnosis, "fail acs-redirect", new RegExp(`ACS on ${ports[0]}`), listed, 3);
   commands = diagnosis.find("acs-redirect").fixes[0]?.commands ?? [];
   expect(commands.filter((command) => command.startsWith("setpci")).length === 2, commands.join("\n"));
 });
 
-await check("the kernel agrees when asked", () => {
-  const diagnosis = doctor(["--probe", a.path, b.path]);
+await check("the kernel agrees when asked", async () => {
+  const diagnosis = await doctor(["--probe", a.path, b.path]);
   expectFault(
     diagnosis,
     "fail probe",
@@ -74,17 +76,17 @@ await check("the kernel agrees when asked", () => {
   );
 });
 
-await check("half of the fix leaves a verdict that is kept", () => {
+await check("half of the fix leaves a verdict that is kept", async () => {
   for (const command of commands.filter((one) => one.startsWith("setpci"))) shell(command);
   const fix = new RegExp(`echo ${a.bdf} > /sys/bus/pci/drivers/nvme/bind`);
-  expectFault(doctor([a.path, b.path]), "fail cached-verdict", /keeps its verdict/, fix, 3);
-  expectFault(doctor(["--probe", a.path, b.path]), "fail cached-verdict", /keeps its verdict/, fix, 3);
+  expectFault(await doctor([a.path, b.path]), "fail cached-verdict", /keeps its verdict/, fix, 3);
+  expectFault(await doctor(["--probe", a.path, b.path]), "fail cached-verdict", /keeps its verdict/, fix, 3);
 });
 
-await check("all of it mends the machine", () => {
+await check("all of it mends the machine", async () => {
   for (const command of commands.filter((one) => !one.startsWith("setpci"))) shell(command);
   shell("udevadm settle 2> /dev/null || sleep 1");
-  const { exitCode, complaints } = doctor(["--probe", drive("A").path, drive("B").path]);
+  const { exitCode, complaints } = await doctor(["--probe", drive("A").path, drive("B").path]);
   // The third device's memory was tried, and refused, while redirection was on: its verdict is kept, too.
   const others = complaints.filter((one) => !/^warn (alignment|cmb-\w+|probe)$/.test(one));
   expect(exitCode === 0 && others.length === 0, `exit ${exitCode}: ${complaints.join(", ")}`);

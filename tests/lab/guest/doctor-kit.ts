@@ -3,6 +3,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { doctorInProcess, type Ended } from "./in-process.ts";
 import { expect } from "./report.ts";
 
 export const cli = join(dirname(fileURLToPath(import.meta.url)), "p2pdma.js");
@@ -19,7 +20,7 @@ interface Finding {
 }
 
 export interface Diagnosis {
-  readonly exitCode: number | null;
+  readonly exitCode: number;
   readonly isPossible: boolean | null;
   /** Every check that is not a pass: `fail acs-redirect`. */
   readonly complaints: readonly string[];
@@ -28,9 +29,11 @@ export interface Diagnosis {
 }
 
 /** @param before words in front of the command, to run it as somebody else. */
-export function doctor(args: readonly string[], before: readonly string[] = []): Diagnosis {
-  const [program = "", ...rest] = [...before, process.execPath, cli, "doctor", "--json", ...args];
-  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: "utf8" });
+export async function doctor(args: readonly string[], before: readonly string[] = []): Promise<Diagnosis> {
+  const needsProcess = before.length > 0 || args.includes("--probe");
+  const { status, stdout, stderr } = needsProcess
+    ? doctorProcess(args, before)
+    : await doctorInProcess("--json", ...args);
   expect(stdout.startsWith("{"), `exit ${status}: ${stdout}${stderr}`);
   const { isPossible, checks } = JSON.parse(stdout);
   const all: { id: string; status: string | null; findings: Finding[] }[] = checks;
@@ -44,6 +47,12 @@ export function doctor(args: readonly string[], before: readonly string[] = []):
       return { what: wrong.map(({ what }) => what).join("\n"), fixes: wrong.flatMap(({ fixes }) => fixes) };
     },
   };
+}
+
+function doctorProcess(args: readonly string[], before: readonly string[]): Ended {
+  const [program = "", ...rest] = [...before, process.execPath, cli, "doctor", "--json", ...args];
+  const { status, stdout, stderr } = spawnSync(program, rest, { encoding: "utf8" });
+  return { status: status ?? -1, stdout, stderr };
 }
 
 /** The check has this status, its words match, and the diagnosis ends with this code. */

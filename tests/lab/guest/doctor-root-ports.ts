@@ -8,11 +8,11 @@ import { check, expect } from "./report.ts";
 
 const [a, b] = [drive("A"), drive("B")];
 const what = /nvme0 with nvme1.*: no PCI bridge is above both.*does not list pci0000:00/;
-const whole = doctor(["--probe"]);
+const whole = await doctor(["--probe"]);
 
-await check("an unlisted host bridge, of the machine and of a pair", () => {
+await check("an unlisted host bridge, of the machine and of a pair", async () => {
   expectFault(whole, "fail host-bridge", what, /below one PCI Express switch/, 3);
-  expectFault(doctor([a.path, b.path]), "fail host-bridge", what, /below one PCI Express switch/, 3);
+  expectFault(await doctor([a.path, b.path]), "fail host-bridge", what, /below one PCI Express switch/, 3);
 });
 
 await check("a virtual machine is told how to get a switch", () => {
@@ -23,15 +23,15 @@ await check("the kernel agrees when asked", () => {
   expectFault(whole, "fail probe", /refused \((EREMOTEIO|EINVAL)\)/, /host-bridge/, 3);
 });
 
-await check("a drive reaches its own memory", () => {
-  const { exitCode, complaints } = doctor(["--probe", a.path, a.path]);
+await check("a drive reaches its own memory", async () => {
+  const { exitCode, complaints } = await doctor(["--probe", a.path, a.path]);
   expect(exitCode === 0, `exit ${exitCode}: ${complaints.join(", ")}`);
 });
 
-await check("a capture tells the same", () => {
+await check("a capture tells the same", async () => {
   writeFileSync("/run/doctor.json", shell(`${process.execPath} ${cli} capture`));
   expectFault(
-    doctor(["--from", "/run/doctor.json", "nvme0", "nvme1n1"]),
+    await doctor(["--from", "/run/doctor.json", "nvme0", "nvme1n1"]),
     "fail host-bridge",
     what,
     /switch/,
@@ -50,5 +50,5 @@ await check("a namespace over NVMe-oF", async () => {
   const find = () => shell("ls -d /sys/devices/virtual/nvme-subsystem/*/nvme*n1 2> /dev/null || true").trim();
   await until("the namespace is there", () => find() !== "");
   const node = find().replace(/^.*\//, "");
-  expectFault(doctor([`/dev/${node}`, a.path]), "fail stacking", /over a network/, /NVMe namespace/, 3);
+  expectFault(await doctor([`/dev/${node}`, a.path]), "fail stacking", /over a network/, /NVMe namespace/, 3);
 });
