@@ -74,10 +74,9 @@ test("npm publish has nothing to complain of, but that nobody is logged in", () 
   const { stderr, status } = spawnSync("npm", args, { cwd: packageRoot(), encoding: "utf8", env });
   assert.is(status, 0, stderr);
   const complaints = stderr.split("\n").filter((line) => /npm (warn|error)/i.test(line));
-  assert.equal(
-    complaints.filter((line) => !line.includes("logged in")),
-    [],
-  );
+  // What is unknown to npm in this machine's settings says nothing about the package.
+  const ofThePackage = complaints.filter((line) => !/logged in|Unknown (env|user|global) config/.test(line));
+  assert.equal(ofThePackage, []);
 });
 
 test("npx p2pdma works from it, and so does what the lab puts on the path", () => {

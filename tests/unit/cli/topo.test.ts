@@ -336,7 +336,7 @@ test("topo --svg escapes what devices call themselves", () => {
   );
   const picture = draw(fakeMachine(rude));
   checkWellFormed(picture);
-  assert.match(picture, "&lt;b&gt;&quot;A&amp;B&quot;\uFFFD&lt;/b&gt;");
+  assert.match(picture, "&lt;b&gt;&quot;A&amp;B&quot;\\x07&lt;/b&gt;");
 });
 
 test("escapeXml() keeps what XML can hold, and fit() cuts the rest of a long name", () => {
