@@ -103,7 +103,7 @@ function totalWords({ totals, state }: MigrateReport): string {
     .map((name) => `${totals[name]} ${name}`);
   const done = `${formatBytes(BigInt(totals.bytesDone))} of ${formatBytes(BigInt(totals.bytesTotal))}`;
   const note = state === "killed" ? "; its process is gone" : "";
-  return `${totals.pairs} pairs: ${states.join(", ")}; ${done} copied${note}`;
+  return `${totals.pairs} ${totals.pairs === 1 ? "pair" : "pairs"}: ${states.join(", ")}; ${done} copied${note}`;
 }
 
 function troubles({ pairs, problem }: MigrateReport): string {
