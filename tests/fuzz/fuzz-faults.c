@@ -184,7 +184,9 @@ static void run_bench(struct input *input)
 	};
 	for (uint32_t i = 0; i < count; i++)
 		slots[i] = address_of(memory + (size_t)i * chunk);
-	if (job.range_bytes > DEVICE_BYTES / 2 && job.range_bytes <= INT64_MAX - DEVICE_BYTES)
+	/* Longer than the device must be refused by itself, where it goes past the end of all files. */
+	const uint64_t last = INT64_MAX - (job.src_offset > job.dst_offset ? job.src_offset : job.dst_offset);
+	if (job.range_bytes > DEVICE_BYTES / 2 && job.range_bytes <= last)
 		job.range_bytes = 0;
 	/* A device that moves nothing never brings a size about. */
 	if (job.size_bytes)
