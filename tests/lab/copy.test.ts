@@ -4,6 +4,6 @@ import { test } from "uvu";
 import { guestProgram, registerChecks, runInLab } from "./boot.ts";
 
 const command = [...guestProgram("copy-matrix"), "sysfs", "chardev"];
-registerChecks(await runInLab({ topology: "switch", command }), 55);
+registerChecks(await runInLab({ topology: "switch", command }), 54);
 
 test.run();
