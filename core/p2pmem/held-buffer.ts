@@ -97,10 +97,16 @@ export class HeldBuffer implements ReadableBytes, Disposable {
     return this.#isClosed;
   }
 
-  /** Writes a pattern to all of it: zeros, ones, random:SEED, or 1, 2, 4 or 8 bytes in hexadecimal. */
+  /**
+   * Writes a pattern to all of it: zeros, ones, random:SEED, or 1, 2, 4 or 8 bytes in hexadecimal.
+   * @throws P2pdmaError INTERRUPTED
+   */
   fill(pattern: string | MemoryPattern, watch: PassWatch = {}): Promise<void> {
     const parsed = typeof pattern === "string" ? parsePattern(pattern, "fill") : pattern;
-    return this.#using(() => followPass(this.#native.startFill(this.#whole(), parsed), watch));
+    return this.#using(async () => {
+      if (watch.abort?.aborted) throw interrupted();
+      await followPass(this.#native.startFill(this.#whole(), parsed), watch);
+    });
   }
 
   /**

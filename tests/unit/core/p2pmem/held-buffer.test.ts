@@ -154,6 +154,14 @@ test("memory that is lent stays mapped until it is returned", async () => {
   assert.throws(() => native.fill(lent.mapping, 1), /closed/);
 });
 
+test("what was aborted before it began does nothing, however quick it would be", async () => {
+  using buffer = hold();
+  await buffer.fill("aa");
+  const error = await failure(() => buffer.fill("bb", { abort: AbortSignal.abort() }));
+  assert.is((error as P2pdmaError).code, "INTERRUPTED");
+  assert.is((await buffer.read(0, 1))[0], 0xaa);
+});
+
 test("closing waits for a fill that is under way", async () => {
   const buffer = hold();
   const filling = buffer.fill("aa");
