@@ -129,7 +129,7 @@ test("mistakes about buffers are told, and none ends the session", async () => {
     fill a /run/p2pdma/nothing
     compare a z
     copy --through a --provider ${B} serial:P2PLAB-A serial:P2PLAB-B
-    copy --through a --depth 64 --length 16M --allow-write serial:P2PLAB-A serial:P2PLAB-B
+    copy --through a --depth 64 --chunk 128K --length 16M --allow-write serial:P2PLAB-A serial:P2PLAB-B
     free a z
     buffers`);
   const lines = stderr.split("\n").filter((line) => line.startsWith("p2pdma:"));
