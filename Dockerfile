@@ -6,7 +6,7 @@
 #   test               the unit tests
 #
 # Another base needs Node >= 20.11 below /usr/local, its headers, and a user called node.
-ARG BASE=docker.io/library/node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
+ARG BASE=node:24-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d
 
 FROM ${BASE} AS tools
 RUN apt-get update \

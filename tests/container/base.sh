@@ -7,10 +7,9 @@ set -euo pipefail
 name=$1
 root=$(mktemp -d)
 trap 'rm -rf "$root" "$root.tar"' EXIT
-mirror=http://deb.debian.org/debian
 prefix=$(dirname "$(dirname "$(realpath "$(command -v node)")")")
 
-debootstrap --variant=minbase --include=ca-certificates bookworm "$root" "$mirror" >/dev/null
+debootstrap --variant=minbase --include=ca-certificates bookworm "$root" >/dev/null
 rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}
 
 # As in the official images: everything of Node below /usr/local, and a user called node.
@@ -25,8 +24,6 @@ chroot "$root" useradd --uid 1000 --user-group --create-home --shell /bin/bash n
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 mkdir -p "$root/usr/local/etc"
 echo "cafile=/etc/ssl/certs/ca-certificates.crt" >"$root/usr/local/etc/npmrc"
-printf '%s\n' "deb $mirror bookworm main" "deb $mirror bookworm-updates main" \
-	"deb http://deb.debian.org/debian-security bookworm-security main" >"$root/etc/apt/sources.list"
 cp /etc/apt/apt.conf.d/99* "$root/etc/apt/apt.conf.d/" 2>/dev/null || true
 
 # As an archive, since a folder would be added as root's from top to bottom.
